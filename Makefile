@@ -1,0 +1,65 @@
+# `make help` lists the targets.
+
+SWIFT ?= swift
+# Further flags for every build, such as `-j 2`.
+SWIFT_FLAGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+CHECKED_FLAGS = --explicit-target-dependency-import-check error $(SWIFT_FLAGS)
+PROGRAMS = saga sagad order-demo
+# Programs to install carry Swift's libraries in them, so they are built apart.
+INSTALL_SCRATCH = .build/install
+INSTALL_FLAGS = -c release --static-swift-stdlib --scratch-path $(INSTALL_SCRATCH) $(CHECKED_FLAGS)
+LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/saga
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format release install uninstall clean
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building needs beside Swift (as root or with sudo); quick when all is there
+	@scripts/setup
+
+build: setup ## Build the programs for development
+	$(SWIFT) build $(CHECKED_FLAGS)
+
+demo: build ## Run the whole thing on this machine: 40 orders, four services, a database (DEMO_FLAGS=--keep)
+	@"$$($(SWIFT) build $(CHECKED_FLAGS) --show-bin-path)/saga" demo $(DEMO_FLAGS)
+
+test: ## Run every test, as CI does
+	@scripts/setup --tests
+	$(SWIFT) test --parallel $(CHECKED_FLAGS)
+
+lint: ## Report what isn't formatted as the rest
+	$(SWIFT) format lint --recursive --parallel Sources Tests sql Package.swift
+
+format: ## Format the sources in place
+	$(SWIFT) format --in-place --recursive --parallel Sources Tests sql Package.swift
+
+release: setup ## Build the programs that `make install` copies
+	$(SWIFT) build $(INSTALL_FLAGS)
+
+# Root often has no Swift in its path: then what `make release` has built before is copied.
+install: ## Copy the programs and a systemd unit below PREFIX (/usr/local), honouring DESTDIR
+	@if command -v $(SWIFT) >/dev/null; then $(MAKE) --no-print-directory release; fi
+	@test -x $(INSTALL_SCRATCH)/release/saga || { echo "install: run \`make release\` first" >&2; exit 1; }
+	install -d "$(LIBEXEC)" "$(DESTDIR)$(PREFIX)/bin" "$(UNITS)"
+	for program in $(PROGRAMS); do \
+		install -m 755 $(INSTALL_SCRATCH)/release/$$program "$(LIBEXEC)/$$program" && \
+		ln -sfn ../libexec/saga/$$program "$(DESTDIR)$(PREFIX)/bin/$$program" || exit 1; \
+	done
+	rm -rf "$(LIBEXEC)/saga_SagaSchema.resources"
+	cp -R $(INSTALL_SCRATCH)/release/saga_SagaSchema.resources "$(LIBEXEC)/"
+	chmod -R u=rwX,go=rX "$(LIBEXEC)"
+	sed 's|@PREFIX@|$(PREFIX)|' scripts/sagad.service >"$(UNITS)/sagad.service"
+	chmod 644 "$(UNITS)/sagad.service"
+
+uninstall: ## Remove what `make install` has copied
+	for program in $(PROGRAMS); do rm -f "$(DESTDIR)$(PREFIX)/bin/$$program"; done
+	rm -rf "$(LIBEXEC)" "$(UNITS)/sagad.service"
+
+clean: ## Remove everything that was built
+	rm -rf .build

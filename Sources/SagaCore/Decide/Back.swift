@@ -1,0 +1,85 @@
+extension Decider {
+    /// One round of going back: waits, ends, gets stuck, or begins the compensations that are due.
+    mutating func goBack() {
+        guard !state.steps.contains(where: { $0.action.isRunning }) else { return }
+        if let end = state.lostCallsEnd, end > now { return }
+        let isHalted = definition.onCompensationFailure == .halt && firstFailedCompensation != nil
+        if !isHalted, mayBegin { beginDueCompensations() }
+        endIfNothingIsLeft()
+    }
+
+    private var firstFailedCompensation: SagaFailure? {
+        for index in definition.graph.topologicalOrder.reversed() where state.steps[index].compensation.phase == .failed {
+            let compensation = state.steps[index].compensation
+            return SagaFailure(
+                step: index, error: compensation.error ?? EngineError.unreadable, message: compensation.message ?? "")
+        }
+        return nil
+    }
+
+    /// A step is undone only after everything that came after it, also through steps that need no undo.
+    private mutating func beginDueCompensations() {
+        for index in definition.graph.topologicalOrder.reversed() {
+            let operation = OperationReference(step: index, side: .compensation)
+            guard isLeftToUndo(index), isDue(state[operation]),
+                !definition.graph.descendants[index].contains(where: isLeftToUndo)
+            else { continue }
+            begin(operation)
+            if state[operation].phase == .failed, definition.onCompensationFailure == .halt { return }
+        }
+    }
+
+    /// Whether the step is to be undone and its compensation hasn't ended; a failed one has only under `continue`.
+    private func isLeftToUndo(_ index: Int) -> Bool {
+        switch state.steps[index].compensation.phase {
+        case .succeeded: false
+        case .failed: definition.onCompensationFailure == .halt
+        case .idle: state.mustBeUndone(step: index, in: definition)
+        case .running, .waiting, .deferred: true
+        }
+    }
+
+    private mutating func endIfNothingIsLeft() {
+        guard !state.steps.contains(where: { $0.compensation.isRunning }) else { return }
+        if let failure = firstFailedCompensation {
+            let isWaiting = definition.onCompensationFailure == .continue && state.steps.indices.contains(where: isLeftToUndo)
+            if !isWaiting { emit(.sagaStuck(failure)) }
+        } else if !state.steps.indices.contains(where: isLeftToUndo) {
+            emit(.sagaCompensated)
+        }
+    }
+}
+
+extension SagaState {
+    /// The earliest time at which `decide(.proceed)` would do something by itself; nil when the saga waits for
+    /// an answer, for a person, or has ended.
+    public func nextDue(in definition: Definition) -> Instant? {
+        switch status {
+        case .completed, .compensated, .terminated, .stuck: return nil
+        case .pending, .running: return nextDueForward(in: definition)
+        case .compensating: return nextDueBack(in: definition)
+        }
+    }
+
+    private func nextDueForward(in definition: Definition) -> Instant? {
+        var due: Instant?
+        if !isPaused {
+            for step in steps {
+                if let at = step.action.dueAt { due = min(due ?? at, at) }
+            }
+        }
+        if let deadline = definition.deadline, !isPastPivot(in: definition), !pivotIsOpen(in: definition) {
+            due = min(due ?? .distantFuture, startedAt + deadline)
+        }
+        return due
+    }
+
+    private func nextDueBack(in definition: Definition) -> Instant? {
+        if steps.contains(where: { $0.action.isRunning }) || isPaused { return nil }
+        let hasFailed = steps.contains { $0.compensation.phase == .failed }
+        if hasFailed, definition.onCompensationFailure == .halt { return nil }
+        var due = steps.compactMap(\.compensation.dueAt).min()
+        if let lostCallsEnd, !steps.contains(where: { $0.compensation.phase != .idle }) { due = lostCallsEnd }
+        return due.map { max($0, lostCallsEnd ?? $0) }
+    }
+}

@@ -1,0 +1,180 @@
+import CEL
+import JSON
+
+/// Decides what follows when `input` comes to a saga at `now`.
+///
+/// Total: whatever the state and the input, there is an answer; an input that doesn't fit (an answer to an
+/// attempt that isn't in flight, anything after the end) decides nothing.
+///
+/// - Parameter beginsOperations: false for a daemon that drains: answers are recorded, nothing new begins.
+public func decide(
+    _ state: SagaState, _ input: SagaInput, now: Instant, definition: Definition, beginsOperations: Bool = true
+) -> Decision {
+    var decider = Decider(state: state, now: now, definition: definition, beginsOperations: beginsOperations)
+    decider.take(input)
+    return Decision(events: decider.events, calls: decider.calls, state: decider.state)
+}
+
+/// The work of one decision: events are applied as they are decided, so that what follows sees them.
+struct Decider {
+    private(set) var state: SagaState
+    private(set) var events: [RecordedEvent] = []
+    private(set) var calls: [Call] = []
+    let now: Instant
+    let definition: Definition
+    private let beginsOperations: Bool
+
+    init(state: SagaState, now: Instant, definition: Definition, beginsOperations: Bool) {
+        self.beginsOperations = beginsOperations
+        self.state = state
+        self.now = now
+        self.definition = definition
+    }
+
+    mutating func take(_ input: SagaInput) {
+        guard !state.status.isEnded, state.steps.count == definition.steps.count else { return }
+        switch input {
+        case .proceed: break
+        case .takenUp(let ownCalls): loseCalls(except: ownCalls)
+        case .answered(let operation, let attempt, let answer):
+            guard case .running(attempt, _) = state[operation].phase else { return }
+            record(answer, of: operation, attempt: attempt)
+        case .deferred(let operation, let until, let reason):
+            guard state[operation].dueAt != nil || state[operation].phase == .idle else { return }
+            emit(.deferred(operation, until: until.roundedUpToMilliseconds, reason: reason))
+        case .refused(let message):
+            guard state.status == .pending else { return }
+            emit(.sagaCompensating(SagaFailure(step: nil, error: EngineError.invalidInput, message: message)))
+        }
+        settle()
+    }
+
+    /// Does everything that is due, until nothing more follows.
+    private mutating func settle() {
+        while true {
+            let before = events.count
+            switch state.status {
+            case .pending, .running: goForward()
+            case .compensating: goBack()
+            case .stuck, .completed, .compensated, .terminated: return
+            }
+            if events.count == before { return }
+        }
+    }
+
+    mutating func emit(_ event: Event, cause: Int? = nil) {
+        let recorded = RecordedEvent(
+            sequence: state.sequence + 1, cause: cause ?? events.last?.sequence ?? causeFromOutside, at: now, event: event)
+        state.evolve(recorded, definition: definition)
+        events.append(recorded)
+    }
+
+    /// What the first event of a decision follows from unless it says so: the last that was recorded.
+    private var causeFromOutside: Int? { state.sequence > 0 ? state.sequence : nil }
+
+    var mayBegin: Bool { beginsOperations && !state.isPaused }
+
+    // MARK: Answers
+
+    private mutating func loseCalls(except ownCalls: Set<OperationReference>) {
+        for (operation, attempt) in state.callsInFlight where !ownCalls.contains(operation) {
+            let refusal = Answer.Refusal(
+                error: EngineError.daemonLost, message: "the daemon that made the call was lost or stopped",
+                isRetryable: true)
+            record(.unknown(refusal), of: operation, attempt: attempt)
+        }
+    }
+
+    private mutating func record(_ answer: Answer, of operation: OperationReference, attempt: Int) {
+        let cause = state[operation].lastSequence
+        switch answer {
+        case .done(let output): emit(.succeeded(operation, attempt: attempt, output: output), cause: cause)
+        case .failed(let refusal): record(refusal, .failed, of: operation, attempt: attempt, cause: cause)
+        case .unknown(let refusal): record(refusal, .unknown, of: operation, attempt: attempt, cause: cause)
+        }
+    }
+
+    private mutating func record(
+        _ refusal: Answer.Refusal, _ outcome: Outcome, of operation: OperationReference, attempt: Int, cause: Int?
+    ) {
+        let failure = Event.AttemptFailure(
+            attempt: attempt, outcome: outcome, error: refusal.error, message: refusal.message)
+        guard let policy = retryPolicy(of: operation), mayTryAgain(operation, after: refusal, policy: policy) else {
+            return emit(.failed(operation, failure), cause: cause)
+        }
+        let failures = max(1, attempt - state[operation].attemptsBeforeBudget)
+        let fraction = jitterFraction(
+            saga: state.id, step: operation.step, isCompensation: operation.side == .compensation, attempt: attempt)
+        let delay = max(policy.delay(afterFailures: failures, fraction: fraction), refusal.retryAfter ?? .zero)
+        emit(.attemptFailed(operation, failure, next: (now + delay).roundedUpToMilliseconds), cause: cause)
+    }
+
+    private func mayTryAgain(_ operation: OperationReference, after refusal: Answer.Refusal, policy: RetryPolicy) -> Bool {
+        // Once the saga has turned round, an action's answer is recorded and never retried.
+        if operation.side == .action, state.turnedBackBy != nil { return false }
+        if policy.nonRetryableErrors.contains(refusal.error) { return false }
+        guard refusal.isRetryable || policy.retryableErrors.contains(refusal.error) else { return false }
+        guard policy.maximumAttempts > 0 else { return true }
+        return state[operation].attempts - state[operation].attemptsBeforeBudget < policy.maximumAttempts
+    }
+
+    private func retryPolicy(of reference: OperationReference) -> RetryPolicy? {
+        operation(reference)?.retry
+    }
+
+    func operation(_ reference: OperationReference) -> Operation? {
+        guard definition.steps.indices.contains(reference.step) else { return nil }
+        let step = definition.steps[reference.step]
+        return reference.side == .action ? step.action : step.compensation
+    }
+
+    // MARK: Beginning an operation
+
+    /// Begins the next attempt, or fails the operation for good when an expression does.
+    mutating func begin(_ reference: OperationReference) {
+        guard let operation = operation(reference) else {
+            return emit(.succeeded(reference, attempt: 0, output: .null))
+        }
+        let cause = state[reference].lastSequence
+        let scope = ExpressionScope(state: state, definition: definition, operation: reference)
+        do throws(CELError) {
+            switch operation.kind {
+            case .pass(let template):
+                emit(.succeeded(reference, attempt: 0, output: RawJSON(try template.evaluate(scope.activation))), cause: cause)
+            case .noop: begin(reference, operation, request: .noop, cause: cause)
+            case .http(let http):
+                let request = try http.rendered(scope.activation, operation: operation, services: definition.services)
+                begin(reference, operation, request: .http(request), cause: cause)
+            }
+        } catch {
+            failExpression(reference, error)
+        }
+    }
+
+    private mutating func begin(
+        _ reference: OperationReference, _ operation: Operation, request: Call.Request, cause: Int?
+    ) {
+        let attempt = state[reference].attempts + 1
+        emit(.started(reference, attempt: attempt), cause: cause)
+        calls.append(
+            Call(
+                saga: state.id, sagaName: definition.name, stepName: definition.steps[reference.step].name,
+                operation: reference, attempt: attempt, timeout: operation.timeout, request: request))
+    }
+
+    mutating func failExpression(_ reference: OperationReference, _ error: CELError) {
+        let failure = Event.AttemptFailure(
+            attempt: state[reference].attempts, outcome: .failed, error: EngineError.expression,
+            message: error.message)
+        emit(.failed(reference, failure))
+    }
+
+    /// Whether an operation that isn't running, succeeded or failed may begin now.
+    func isDue(_ operation: OperationState) -> Bool {
+        switch operation.phase {
+        case .idle: true
+        case .waiting(let until), .deferred(let until): until <= now
+        case .running, .succeeded, .failed: false
+        }
+    }
+}

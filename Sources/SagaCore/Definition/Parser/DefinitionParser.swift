@@ -1,0 +1,161 @@
+import CEL
+import Crypto
+import JSON
+
+/// What came of reading a definition file.
+public struct ParsedDefinition: Sendable {
+    /// nil when there is any error among the findings.
+    public let definition: Definition?
+    /// By place.
+    public let findings: [Finding]
+    /// The saga's name, if it can be told, also from a faulty file.
+    public let name: String?
+    /// Where the name stands.
+    let namePlace: (line: Int, column: Int)
+}
+
+/// Reads and checks definition files: everything about a file that can be known without the others.
+///
+/// No bytes trap it, and all faults of a file come in one run. After a fault of the JSON itself there is only that one.
+public enum DefinitionParser {
+    /// The size of a file at most.
+    public static let maximumBytes = 1 << 20
+
+    static let keys = [
+        "$schema", "saga", "description", "input", "deadline", "defaults", "services", "steps",
+        "onCompensationFailure", "output",
+    ]
+
+    /// Reads one file.
+    /// - Parameter file: what findings call it.
+    public static func parse(_ bytes: [UInt8], file: String? = nil) -> ParsedDefinition {
+        var bytes = bytes
+        let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
+        // What follows is checked all the same; editors don't count the mark as a column.
+        if hasMark { bytes.removeFirst(3) }
+        let log = FindingLog(bytes: bytes.count > maximumBytes ? [] : bytes, file: file)
+        if hasMark {
+            log.error(.byteOrderMark, at: 0, "the file begins with a byte order mark", hint: "save it as plain UTF-8")
+        }
+        guard let root = root(bytes, log) else {
+            return ParsedDefinition(definition: nil, findings: log.findings, name: nil, namePlace: (1, 1))
+        }
+        log.reportDuplicateKeys(root)
+        let (definition, name) = read(root, log)
+        return ParsedDefinition(
+            definition: log.hasErrors ? nil : definition,
+            findings: log.findings,
+            name: name,
+            namePlace: log.place(at: root["saga"]?.range.lowerBound ?? 0)
+        )
+    }
+
+    /// The file as JSON; nil when it isn't any, which is then reported.
+    private static func root(_ bytes: [UInt8], _ log: FindingLog) -> LocatedJSON? {
+        if bytes.count > maximumBytes {
+            log.error(.fileTooLarge, at: 0, "the file has \(bytes.count) bytes, a definition at most \(maximumBytes)")
+            return nil
+        }
+        if bytes.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) {
+            log.error(
+                .emptyFile,
+                at: 0,
+                "the file is empty",
+                hint: "`saga init NAME` writes a definition to begin with"
+            )
+            return nil
+        }
+        if let offset = firstInvalidByte(bytes) {
+            log.error(.notUTF8, at: offset, "the file is not UTF-8", hint: "save it as plain UTF-8")
+            return nil
+        }
+        do throws(JSONError) {
+            return try LocatedJSON.parse(bytes)
+        } catch {
+            log.error(.syntax, at: error.offset, error.message)
+            return nil
+        }
+    }
+
+    private static func firstInvalidByte(_ bytes: [UInt8]) -> Int? {
+        guard String(validating: bytes, as: UTF8.self) == nil else { return nil }
+        var parser = Unicode.UTF8.ForwardParser()
+        var iterator = bytes.makeIterator()
+        var offset = 0
+        while true {
+            switch parser.parseScalar(from: &iterator) {
+            case .valid(let scalar): offset += scalar.count
+            case .error: return offset
+            case .emptyInput: return offset
+            }
+        }
+    }
+
+    private static func read(_ root: LocatedJSON, _ log: FindingLog) -> (definition: Definition?, name: String?) {
+        guard let reader = ObjectReader(root, "a definition", keys: keys, log: log) else { return (nil, nil) }
+        let name = reader.required("saga", hint: "the saga's name").flatMap { log.name($0, "a saga's name") }
+        _ = reader.string("$schema")
+        let description = reader.string("description")
+        let input = inputSchema(reader)
+        let deadline = reader.duration("deadline")
+        let policy = reader.choice("onCompensationFailure", CompensationFailurePolicy.self) ?? .halt
+        let defaults = StepDefaults(reader["defaults"], log: log)
+
+        let stepNames = (root["steps"]?.elements ?? []).prefix(StepParser.most).compactMap { $0["name"]?.stringValue }
+        let ledger = ExpressionLedger(stepNames: stepNames, log: log)
+        let operations = OperationParser(
+            services: ServiceTable(reader["services"], log: log),
+            ledger: ledger,
+            log: log
+        )
+        var parser = StepParser(log: log, ledger: ledger, operations: operations)
+        let drafts = parser.steps(reader.required("steps"))
+        let output = reader["output"].map { ledger.template($0, .output) }
+
+        let isWhole = (root["steps"]?.elements?.count ?? 0) == drafts.count
+        let checks = GraphChecks(steps: drafts, log: log)
+        let pivot = checks.pivot()
+        // With steps left out their names would be unknown: one fault is enough.
+        let graph = isWhole ? checks.graph() : nil
+        if isWhole {
+            checks.check(graph, pivot: pivot)
+            ReferenceChecks(steps: drafts, indices: checks.indices, graph: graph, log: log).check(ledger.uses)
+        }
+        let assembly = StepAssembly(drafts: drafts, defaults: defaults, graph: graph, pivot: pivot, log: log)
+        let steps = assembly.steps()
+        guard let name, let graph, !log.hasErrors else { return (nil, name) }
+        let definition = Definition(
+            name: name,
+            description: description,
+            digest: Digest(of: root.json),
+            inputSchema: input,
+            deadline: deadline,
+            services: parser.operations.services.services,
+            steps: steps,
+            graph: graph,
+            onCompensationFailure: policy,
+            output: output
+        )
+        return (definition, name)
+    }
+
+    /// A JSON Schema: an object or a boolean, kept as it stands.
+    private static func inputSchema(_ reader: ObjectReader) -> JSON? {
+        guard let node = reader["input"] else { return nil }
+        switch node.kind {
+        case .object, .bool: return node.json
+        case .null, .number, .string, .array:
+            reader.log.wrongKind(node, "`input`", expected: "a JSON Schema (an object, true or false)")
+            return nil
+        }
+    }
+}
+
+extension Digest {
+    /// The digest of a definition: RFC 8785's canonical form with numbers as they were written.
+    public init(of definition: JSON) {
+        var hash = SHA256()
+        definition.canonical(numbers: .asWritten).withUnsafeBytes { hash.update(bufferPointer: $0) }
+        self.init(bytes: Array(hash.finalize()))
+    }
+}

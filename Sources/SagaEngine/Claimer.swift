@@ -1,0 +1,158 @@
+import SagaCore
+
+/// Takes up sagas that are due.
+extension SagaEngine {
+    func claimDue() async {
+        while phase == .working, !Task.isCancelled {
+            let took = await claimOnce()
+            if took == 0 { await clock.sleep(until: clock.now() + configuration.probeInterval.microseconds) }
+        }
+    }
+
+    /// Looks once and takes what is due; returns how many sagas.
+    func claimOnce() async -> Int {
+        guard let lease, leaseHolds, phase == .working else { return 0 }
+        let room = configuration.maximumSagas - runners.count
+        let incarnation = incarnation
+        do throws(StoreError) {
+            guard try await store.hasDueSagas(lease) else { return 0 }
+            let ids = try await store.claim(lease, limit: max(0, min(room, configuration.claimSize)))
+            guard incarnation == self.incarnation, !ids.isEmpty else { return 0 }
+            try await takeUp(ids, lease: lease)
+            return ids.count
+        } catch {
+            handle(error, doing: "claiming", under: lease)
+            await clock.sleep(until: clock.now() + 100_000)
+            return 0
+        }
+    }
+
+    /// Loads sagas that this daemon's row owns now. One that is in memory already was changed from outside.
+    private func takeUp(_ ids: [SagaID], lease: Lease) async throws(StoreError) {
+        let incarnation = incarnation
+        var missing: [SagaID] = []
+        for id in ids {
+            if let runner = runners[id] { reload(runner) } else { missing.append(id) }
+        }
+        while !missing.isEmpty {
+            let stored: [StoredSaga]
+            do throws(StoreError) { stored = try await store.load(missing) } catch {
+                // They are this daemon's now and nobody else looks for them.
+                guard case .unavailable(let reason) = error, incarnation == self.incarnation else { throw error }
+                logger.warning("claimed sagas can't be loaded yet", metadata: ["reason": "\(reason)"])
+                await clock.sleep(until: clock.now() + 200_000)
+                guard incarnation == self.incarnation, phase == .working else { return }
+                continue
+            }
+            guard incarnation == self.incarnation else { return }
+            missing = []
+            for saga in stored where runners[saga.id] == nil { await takeUp(saga, lease: lease) }
+        }
+    }
+
+    private func takeUp(_ saga: StoredSaga, lease: Lease) async {
+        let incarnation = incarnation
+        guard let definition = await definition(saga.definition) else {
+            return await setAside(saga.id, "its definition can't be read by this program", lease: lease)
+        }
+        guard incarnation == self.incarnation else { return }
+        do throws(EventCodecError) {
+            let state = try fold(saga, definition: definition)
+            let runner = SagaRunner(
+                state: state, definition: definition, definitionID: saga.definition, rowStatus: saga.status)
+            runners[saga.id] = runner
+            advance(runner, .takenUp(ownCalls: []))
+        } catch {
+            await setAside(saga.id, error.message, lease: lease)
+        }
+    }
+
+    func fold(_ saga: StoredSaga, definition: Definition) throws(EventCodecError) -> SagaState {
+        var events: [RecordedEvent] = []
+        events.reserveCapacity(saga.events.count)
+        for (index, event) in saga.events.enumerated() {
+            guard event.sequence == index + 1 else { throw EventCodecError("event \(index + 1) is missing") }
+            events.append(try EventCodec.decode(event, definition: definition))
+        }
+        guard let state = SagaState(folding: events, id: saga.id, key: saga.key, definition: definition) else {
+            throw EventCodecError("its history doesn't begin with SagaStarted")
+        }
+        return state
+    }
+
+    private func setAside(_ saga: SagaID, _ reason: String, lease: Lease) async {
+        logger.error("saga set aside", metadata: ["saga": "\(saga)", "reason": "\(reason)"])
+        do throws(StoreError) { try await store.setAside(saga, reason: reason, under: lease) } catch {
+            handle(error, doing: "setting a saga aside", under: lease)
+        }
+    }
+
+    private func definition(_ id: DefinitionID) async -> Definition? {
+        if let known = definitions[id] { return known }
+        while true {
+            do throws(StoreError) {
+                guard let bytes = try await store.definition(id), let definition = parse(bytes) else { return nil }
+                definitions[id] = definition
+                return definition
+            } catch {
+                guard case .unavailable = error, phase == .working, lease != nil else { return nil }
+                await clock.sleep(until: clock.now() + 200_000)
+            }
+        }
+    }
+
+    /// Reads a saga's history anew, because something was appended from outside, then goes on from there.
+    func reload(_ runner: SagaRunner) {
+        if runner.isCommitting {
+            runner.mustReload = true
+            return
+        }
+        runner.mustReload = false
+        runner.isCommitting = true
+        let incarnation = incarnation
+        Task { await self.reloadNow(runner, incarnation: incarnation) }
+    }
+
+    private func reloadNow(_ runner: SagaRunner, incarnation: Int) async {
+        while incarnation == self.incarnation, runners[runner.id] === runner {
+            do throws(StoreError) {
+                let stored = try await store.load([runner.id])
+                guard incarnation == self.incarnation, runners[runner.id] === runner else { return }
+                runner.isCommitting = false
+                guard let saga = stored.first else { return forget(runner) }
+                try adopt(saga, runner)
+                return
+            } catch {
+                handle(error, doing: "reloading a saga")
+                await clock.sleep(until: clock.now() + 200_000)
+            }
+        }
+    }
+
+    private func adopt(_ saga: StoredSaga, _ runner: SagaRunner) throws(StoreError) {
+        do throws(EventCodecError) {
+            let state = try fold(saga, definition: runner.definition)
+            runner.rowStatus = saga.status
+            if state.status.isEnded {
+                logger.info("saga was ended from outside", metadata: ["saga": "\(runner.id)", "status": "\(state.status.name)"])
+                return forget(runner)
+            }
+            runner.state = state
+            runner.inbox.prepend(.takenUp(ownCalls: runner.ownCalls))
+            takeInbox(runner)
+        } catch {
+            forget(runner)
+            if let lease { Task { await self.setAside(saga.id, error.message, lease: lease) } }
+        }
+    }
+
+    /// - Parameter used: the lease that the call stated; nil for a call that states none.
+    func handle(_ error: StoreError, doing what: String, under used: Lease? = nil) {
+        switch error {
+        // A lease of an earlier epoch: a commit was read back meanwhile, the lease itself stands.
+        case .leaseLost: if used == lease { loseLease() }
+        case .unavailable(let reason), .inDoubt(let reason), .refused(let reason):
+            logger.warning("the database failed", metadata: ["doing": "\(what)", "reason": "\(reason)"])
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import Logging
+import SagaCore
+
+/// Makes the calls whose decision is committed, as many at once as the configuration allows.
+extension SagaEngine {
+    func enqueue(_ call: Call) {
+        callQueue.append(call)
+    }
+
+    /// Sends out what waits, while there is room and the lease holds.
+    func dispatchCalls() {
+        while leaseHolds, let call = callQueue.first {
+            if call.request == .noop {
+                callQueue.removeFirst()
+                answer(call, .done(output: .null))
+                continue
+            }
+            guard callsOut.count < configuration.concurrency else { return }
+            callQueue.removeFirst()
+            let number = nextCallNumber
+            nextCallNumber += 1
+            let incarnation = incarnation
+            callsOut[number] = Task { await self.make(call, number: number, incarnation: incarnation) }
+        }
+    }
+
+    private func make(_ call: Call, number: Int, incarnation: Int) async {
+        let answer = await invoker.invoke(call)
+        callsOut[number] = nil
+        if incarnation == self.incarnation { self.answer(call, answer) }
+        dispatchCalls()
+    }
+
+    private func answer(_ call: Call, _ answer: Answer) {
+        log(answer, to: call)
+        guard let runner = runners[call.saga] else {
+            logger.notice("an answer came after the saga's end and isn't recorded", metadata: metadata(call))
+            return
+        }
+        advance(runner, .answered(call.operation, attempt: call.attempt, answer))
+    }
+
+    private func log(_ answer: Answer, to call: Call) {
+        switch answer {
+        case .done:
+            guard logger.logLevel <= .debug else { return }
+            logger.debug("call done", metadata: metadata(call))
+        case .failed(let refusal), .unknown(let refusal):
+            guard logger.logLevel <= .info else { return }
+            var metadata = metadata(call)
+            if case .failed = answer { metadata["outcome"] = "failed" } else { metadata["outcome"] = "unknown" }
+            metadata["error"] = "\(refusal.error)"
+            metadata["message"] = "\(refusal.message)"
+            logger.info("call not done", metadata: metadata)
+        }
+    }
+
+    private func metadata(_ call: Call) -> Logger.Metadata {
+        [
+            "saga": "\(call.saga)", "step": "\(call.stepName)", "operation": "\(call.operation.side.rawValue)",
+            "attempt": "\(call.attempt)",
+        ]
+    }
+}

@@ -1,0 +1,25 @@
+import SagaCore
+
+/// How a daemon's engine works; the defaults are what `sagad` uses.
+public struct EngineConfiguration: Sendable {
+    /// Calls in flight at once.
+    public var concurrency = 256
+    /// Sagas in memory at once: no more are claimed while there are as many.
+    public var maximumSagas = 4_096
+    /// Sagas claimed at once.
+    public var claimSize = 256
+    /// Between two looks for sagas that are due, while there are none.
+    public var probeInterval = TimeSpan.milliseconds(10)
+    /// How long a lease lasts after its renewal was sent; renewed three times as often.
+    public var leaseLength = TimeSpan.seconds(10)
+    /// A saga that waits longer leaves memory.
+    public var parkAfter = TimeSpan.seconds(5)
+    /// Sagas in one transaction.
+    public var batchSize = 512
+    /// Transactions at once; a saga always goes through the same one.
+    public var writers = 2
+    /// How long stopping waits for calls in flight.
+    public var drainTimeout = TimeSpan.seconds(30)
+
+    public init() {}
+}

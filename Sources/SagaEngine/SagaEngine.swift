@@ -1,0 +1,200 @@
+import DequeModule
+import HeapModule
+import Logging
+import SagaCore
+
+/// Runs sagas: claims what is due, decides, commits, then makes the calls that were decided on.
+///
+/// Everything happens on one executor that is given from outside, so that a simulation can order it. The
+/// background services are extensions named by their job: `LeaseKeeper`, `Claimer`, `Writer`, `Dispatcher`,
+/// `Timers`, `Drain`.
+public actor SagaEngine {
+    let configuration: EngineConfiguration
+    let store: any SagaStore
+    let invoker: any StepInvoker
+    let clock: any EngineClock
+    let identity: DaemonIdentity
+    let parse: @Sendable ([UInt8]) -> Definition?
+    let logger: Logger
+    private nonisolated let executor: any SerialExecutor
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    var runners: [SagaID: SagaRunner] = [:]
+    var definitions: [DefinitionID: Definition] = [:]
+
+    // LeaseKeeper
+    var lease: Lease?
+    /// Monotonic; no call is made after it.
+    var leaseEnd = Int64.min
+    var databaseClock = DatabaseClock()
+
+    // Writer
+    var queues: [Deque<Append>]
+    var writerWaiters: [CheckedContinuation<Void, Never>?]
+    /// Counts leases: what belongs to an earlier one is dropped.
+    var incarnation = 0
+
+    // Dispatcher
+    var callQueue: Deque<Call> = []
+    var callsOut: [Int: Task<Void, Never>] = [:]
+    var nextCallNumber = 0
+
+    // Timers
+    var timers = Heap<TimerEntry>()
+    var timerSleep: Task<Void, Never>?
+
+    var phase = Phase.idle
+    var stopWaiters: [CheckedContinuation<Void, Never>] = []
+    var readyWaiters: [CheckedContinuation<Void, Never>] = []
+
+    /// idle ─► working ─► draining ─► stopped; `stop` before `run` goes straight to stopped.
+    enum Phase { case idle, working, draining, stopped }
+
+    /// - Parameters:
+    ///   - parse: compiles a definition's bytes; nil for one that this program can't read.
+    ///   - executor: where all of the engine runs.
+    public init(
+        configuration: EngineConfiguration = EngineConfiguration(), store: any SagaStore, invoker: any StepInvoker,
+        clock: any EngineClock, identity: DaemonIdentity, parse: @escaping @Sendable ([UInt8]) -> Definition?,
+        logger: Logger, executor: any SerialExecutor
+    ) {
+        self.configuration = configuration
+        self.store = store
+        self.invoker = invoker
+        self.clock = clock
+        self.identity = identity
+        self.parse = parse
+        self.logger = logger
+        self.executor = executor
+        self.queues = Array(repeating: [], count: max(1, configuration.writers))
+        self.writerWaiters = Array(repeating: nil, count: max(1, configuration.writers))
+    }
+
+    /// Works until `drain` has been called and is through. To be called once.
+    public func run() async {
+        guard phase == .idle else { return }
+        phase = .working
+        let services = [
+            Task { await self.keepLease() },
+            Task { await self.claimDue() },
+            Task { await self.runTimers() },
+        ]
+        let writers = queues.indices.map { index in Task { await self.write(queue: index) } }
+        await withCheckedContinuation { waiter in
+            if phase == .stopped { waiter.resume() } else { stopWaiters.append(waiter) }
+        }
+        for service in services { service.cancel() }
+        for service in services { await service.value }
+        wakeWriters()
+        for writer in writers { await writer.value }
+    }
+
+    /// Returns once the engine holds a lease and works, or has stopped.
+    public func waitUntilReady() async {
+        guard lease == nil, phase != .stopped else { return }
+        await withCheckedContinuation { readyWaiters.append($0) }
+    }
+
+    /// The sagas in memory and the calls in flight, for logs and tests.
+    public var load: (sagas: Int, calls: Int) { (runners.count, callsOut.count + callQueue.count) }
+
+    /// The database's time.
+    func now() -> Instant { databaseClock.time(at: clock.now()) }
+
+    // MARK: One saga
+
+    /// Lets `input` come to a saga, or keeps it until the commit under way is through.
+    func advance(_ runner: SagaRunner, _ input: SagaInput) {
+        if runner.isCommitting {
+            runner.inbox.append(input)
+            return
+        }
+        let before = runner.state.status
+        let decision = decide(
+            runner.state, input, now: now(), definition: runner.definition, beginsOperations: phase == .working)
+        runner.state = decision.state
+        runner.callsAfterCommit = decision.calls
+        runner.inputUnderWay = input
+        if decision.state.status != before { log(decision.state, of: runner) }
+        commit(decision.events, of: runner)
+    }
+
+    private func commit(_ events: [RecordedEvent], of runner: SagaRunner) {
+        let hold = hold(of: runner)
+        if hold == .keep, events.isEmpty, runner.rowStatus == runner.state.status {
+            noteInputIsThrough(runner)
+            setTimer(runner)
+            return
+        }
+        var row: Append.RowChange?
+        if hold != .keep || runner.rowStatus != runner.state.status {
+            row = Append.RowChange(status: runner.state.status, hold: hold)
+        }
+        runner.rowStatus = runner.state.status
+        runner.isLeaving = hold != .keep
+        runner.isCommitting = true
+        let stored = events.map { EventCodec.encode($0, definition: runner.definition) }
+        enqueue(Append(saga: runner.id, events: stored, row: row))
+    }
+
+    private func hold(of runner: SagaRunner) -> Append.Hold {
+        let state = runner.state
+        if state.status.isEnded { return .end(at: state.endedAt ?? now()) }
+        // A daemon that drains holds back what is due: giving up the lease frees its sagas for others at once.
+        guard phase == .working, state.callsInFlight.isEmpty, runner.inbox.isEmpty, !runner.mustReload else {
+            return .keep
+        }
+        let due = state.nextDue(in: runner.definition)
+        if let due, due < now() + configuration.parkAfter { return .keep }
+        return .park(dueAt: due)
+    }
+
+    /// After a commit: makes the calls, takes what came meanwhile, or lets the saga leave memory.
+    func committed(_ runner: SagaRunner) {
+        runner.isCommitting = false
+        if runner.isLeaving {
+            forget(runner)
+            return
+        }
+        noteInputIsThrough(runner)
+        takeInbox(runner)
+    }
+
+    private func noteInputIsThrough(_ runner: SagaRunner) {
+        if case .answered(let operation, _, _) = runner.inputUnderWay { runner.ownCalls.remove(operation) }
+        runner.inputUnderWay = nil
+        let calls = runner.callsAfterCommit
+        runner.callsAfterCommit = []
+        for call in calls {
+            runner.ownCalls.insert(call.operation)
+            enqueue(call)
+        }
+    }
+
+    func takeInbox(_ runner: SagaRunner) {
+        guard runners[runner.id] === runner else { return }
+        if runner.mustReload {
+            reload(runner)
+            return
+        }
+        while !runner.isCommitting, let input = runner.inbox.popFirst() { advance(runner, input) }
+        if !runner.isCommitting { setTimer(runner) }
+    }
+
+    func forget(_ runner: SagaRunner) {
+        runners[runner.id] = nil
+        runner.timerDue = nil
+    }
+
+    private func log(_ state: SagaState, of runner: SagaRunner) {
+        let level: Logger.Level = state.status == .stuck ? .warning : state.status.isEnded ? .info : .debug
+        guard logger.logLevel <= level else { return }
+        var metadata: Logger.Metadata = ["saga": "\(runner.id)", "name": "\(runner.definition.name)"]
+        if let failure = state.failure {
+            metadata["error"] = "\(failure.error)"
+            if let step = failure.step { metadata["step"] = "\(runner.definition.steps[step].name)" }
+        }
+        logger.log(level: level, "saga is \(state.status.name)", metadata: metadata)
+    }
+}

@@ -1,0 +1,124 @@
+import DequeModule
+import SagaCore
+
+/// Group commit: the decisions of many sagas in one transaction, the next batch filling while one commits.
+extension SagaEngine {
+    func enqueue(_ append: Append) {
+        let index = Int(truncatingIfNeeded: append.saga.low % UInt64(queues.count))
+        queues[index].append(append)
+        writerWaiters[index]?.resume()
+        writerWaiters[index] = nil
+    }
+
+    func write(queue index: Int) async {
+        while phase != .stopped {
+            if queues[index].isEmpty {
+                await withCheckedContinuation { writerWaiters[index] = $0 }
+                continue
+            }
+            await writeOnce(queue: index)
+        }
+    }
+
+    func wakeWriters() {
+        for index in writerWaiters.indices {
+            writerWaiters[index]?.resume()
+            writerWaiters[index] = nil
+        }
+    }
+
+    /// Commits one batch of the queue, however often it takes.
+    func writeOnce(queue index: Int) async {
+        let count = min(queues[index].count, configuration.batchSize)
+        let batch = Array(queues[index].prefix(count))
+        queues[index].removeFirst(count)
+        await commit(batch, incarnation: incarnation)
+    }
+
+    private func commit(_ batch: [Append], incarnation: Int) async {
+        var failures: Int64 = 0
+        while incarnation == self.incarnation, let lease, phase != .stopped {
+            do throws(StoreError) {
+                let conflicts = try await store.commit(batch, under: lease)
+                return settle(batch, conflicts: conflicts, incarnation: incarnation)
+            } catch {
+                switch error {
+                // Another queue may have read a commit back, which raises the epoch.
+                case .leaseLost where self.lease != lease && incarnation == self.incarnation: continue
+                case .leaseLost: return lost(lease, incarnation: incarnation)
+                case .refused(let reason): return await isolate(batch, reason: reason, incarnation: incarnation)
+                case .unavailable(let reason):
+                    logger.warning("a batch waits for the database", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
+                case .inDoubt(let reason):
+                    logger.warning("a commit is in doubt", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
+                    switch await readBack(batch, lease: lease, incarnation: incarnation) {
+                    case true?: return settle(batch, conflicts: [], incarnation: incarnation)
+                    case false?: continue
+                    case nil: return
+                    }
+                }
+                failures += 1
+                await clock.sleep(until: clock.now() + min(1_000_000, 20_000 << min(failures - 1, 6)))
+            }
+        }
+    }
+
+    /// Asks until it is known whether the batch was committed; nil when the lease went meanwhile.
+    private func readBack(_ batch: [Append], lease: Lease, incarnation: Int) async -> Bool? {
+        while incarnation == self.incarnation, phase != .stopped {
+            do throws(StoreError) {
+                let readBack = try await store.readBack(batch, under: lease)
+                guard incarnation == self.incarnation, let held = self.lease else { return nil }
+                if held.epoch < readBack.lease.epoch { self.lease = readBack.lease }
+                return readBack.wasCommitted
+            } catch {
+                if case .leaseLost = error {
+                    lost(lease, incarnation: incarnation)
+                    return nil
+                }
+                handle(error, doing: "reading a commit back")
+                await clock.sleep(until: clock.now() + 200_000)
+            }
+        }
+        return nil
+    }
+
+    private func lost(_ lease: Lease, incarnation: Int) {
+        if incarnation == self.incarnation { loseLease() }
+    }
+
+    private func settle(_ batch: [Append], conflicts: Set<SagaID>, incarnation: Int) {
+        guard incarnation == self.incarnation else { return }
+        for append in batch {
+            guard let runner = runners[append.saga] else { continue }
+            if conflicts.contains(append.saga) { discard(append, of: runner) } else { committed(runner) }
+        }
+        dispatchCalls()
+    }
+
+    /// The place in the history was taken: what was decided is void, the answers in hand are decided anew.
+    private func discard(_ append: Append, of runner: SagaRunner) {
+        logger.debug("saga was changed from outside", metadata: ["saga": "\(runner.id)"])
+        runner.callsAfterCommit = []
+        runner.isLeaving = false
+        runner.isCommitting = false
+        if let input = runner.inputUnderWay { runner.inbox.prepend(input) }
+        runner.inputUnderWay = nil
+        reload(runner)
+    }
+
+    /// A batch that the database refuses: finds the saga it is about and sets that one aside.
+    private func isolate(_ batch: [Append], reason: String, incarnation: Int) async {
+        guard batch.count == 1, let append = batch.first else {
+            let half = batch.count / 2
+            await commit(Array(batch[..<half]), incarnation: incarnation)
+            return await commit(Array(batch[half...]), incarnation: incarnation)
+        }
+        guard incarnation == self.incarnation, let lease else { return }
+        logger.error("saga set aside", metadata: ["saga": "\(append.saga)", "reason": "\(reason)"])
+        if let runner = runners[append.saga] { forget(runner) }
+        do throws(StoreError) { try await store.setAside(append.saga, reason: reason, under: lease) } catch {
+            handle(error, doing: "setting a saga aside", under: lease)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import PostgresClient
+import SagaCore
+import SagaEngine
+
+/// Reads sagas for people and programs that look from outside; changes nothing.
+///
+/// All calls throw `PostgresError`.
+public struct SagaReader: Sendable {
+    let pool: PostgresPool
+    /// How long one call may take.
+    let timeout: Duration
+
+    public init(pool: PostgresPool, timeout: Duration = .seconds(30)) {
+        self.pool = pool
+        self.timeout = timeout
+    }
+}
+
+extension StoredEvent {
+    /// The columns that every statement about events selects, in the order in which `init(row:)` reads them.
+    static let columns = "sequence, cause, type, at, data"
+
+    init(row: PostgresRow) throws(PostgresError) {
+        self.init(
+            sequence: Int(try row.decode(0, as: Int32.self)),
+            cause: try row.decode(1, as: Int32?.self).map { Int($0) },
+            type: try row.decode(2),
+            at: Instant(try row.decode(3, as: PostgresTimestamp.self)),
+            data: try row.decode(4, as: [UInt8]?.self)
+        )
+    }
+
+    static func all(_ rows: [PostgresRow]) throws(PostgresError) -> [StoredEvent] {
+        var events: [StoredEvent] = []
+        events.reserveCapacity(rows.count)
+        for row in rows { events.append(try StoredEvent(row: row)) }
+        return events
+    }
+}
+
+extension SagaStatus {
+    /// Reads the code on a saga's row.
+    init(code: Int16) throws(PostgresError) {
+        guard let status = SagaStatus(rawValue: code) else {
+            throw PostgresError(.decoding, "a saga's row has the status \(code), which is none")
+        }
+        self = status
+    }
+}

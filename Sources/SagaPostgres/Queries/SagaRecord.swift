@@ -1,0 +1,86 @@
+import JSON
+import SagaCore
+import SagaEngine
+
+/// A saga as the database has it: its row, its definition's text and its events.
+public struct SagaRecord: Sendable {
+    public let id: SagaID
+    /// The definition's name.
+    public let saga: String
+    /// The first 12 digits of the definition's digest.
+    public let version: String
+    /// The definition's text.
+    public let document: [UInt8]
+    public let key: String?
+    /// What the starter gave; nil stands for the saga's id.
+    public let correlationID: String?
+    /// The status on the row.
+    public let status: SagaStatus
+    public let isPaused: Bool
+    public let startedAt: Instant
+    public let endedAt: Instant?
+    /// Why a daemon set it aside; nil for all others.
+    public let unreadable: String?
+    public let events: [StoredEvent]
+    /// The database's clock when this was read.
+    public let readAt: Instant
+
+    /// What reading a record comes to.
+    public enum Reading: Sendable {
+        case readable(SagaState, Definition)
+        /// Its definition or its events can't be read; says why.
+        case unreadable(String)
+    }
+
+    /// The fold of the events, whatever a daemon made of them.
+    public func folded() -> Reading {
+        guard let definition = DefinitionParser.parse(document).definition else {
+            return .unreadable("this program can't read the definition \(saga) \(version)")
+        }
+        var history: [RecordedEvent] = []
+        history.reserveCapacity(events.count)
+        do throws(EventCodecError) {
+            for event in events { history.append(try EventCodec.decode(event, definition: definition)) }
+        } catch {
+            return .unreadable(error.message)
+        }
+        guard let state = SagaState(folding: history, id: id, key: key, definition: definition) else {
+            return .unreadable("its events don't begin with a SagaStarted")
+        }
+        return .readable(state, definition)
+    }
+
+    /// The fold of the events, unless a daemon set the saga aside.
+    public func read() -> Reading {
+        if let unreadable, !status.isEnded { return .unreadable(unreadable) }
+        return folded()
+    }
+
+    /// What a status shows of it.
+    public var statusDocument: StatusDocument {
+        switch read() {
+        case .readable(let state, let definition): StatusDocument(state, definition: definition)
+        case .unreadable(let reason):
+            StatusDocument(
+                unreadable: reason,
+                id: id,
+                saga: saga,
+                version: version,
+                key: key,
+                status: status,
+                isPaused: isPaused,
+                input: input,
+                startedAt: startedAt,
+                endedAt: endedAt
+            )
+        }
+    }
+
+    /// The input without the rest of the history; null when the first event doesn't have it.
+    private var input: RawJSON {
+        guard let data = events.first?.data, let root = try? LocatedJSON.parse(data), let input = root["input"] else {
+            return .null
+        }
+        return RawJSON(unchecked: Array(data[input.range]))
+    }
+}

@@ -1,0 +1,50 @@
+import PostgresClient
+import SagaCore
+import SagaEngine
+
+extension PostgresStore {
+    /// Two looks into the same small index; nothing is locked or written.
+    public func hasDueSagas(_ lease: Lease) async throws(StoreError) -> Bool {
+        do throws(PostgresError) {
+            let result = try await pool.query(
+                """
+                SELECT EXISTS (SELECT FROM saga.state WHERE owner IS NULL AND due_at <= now())
+                    OR EXISTS (SELECT FROM saga.state WHERE owner = $1 AND due_at <= now())
+                """, [.int4(lease.daemon)], timeout: timeout)
+            return try result.rows.first?.decode(0) ?? false
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// Skips what another daemon is claiming. On an owned row a due time means that something was appended from
+    /// outside; taking it resets that, before the history is read.
+    public func claim(_ lease: Lease, limit: Int) async throws(StoreError) -> [SagaID] {
+        do throws(PostgresError) {
+            let results = try await fenced(
+                lease,
+                [
+                    PostgresStatement(
+                        """
+                        WITH due AS (
+                            SELECT id FROM saga.state WHERE owner IS NULL AND due_at <= now()
+                            ORDER BY owner, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+                        ), changed AS (
+                            SELECT id FROM saga.state WHERE owner = $1 AND due_at <= now()
+                            ORDER BY owner, due_at FOR UPDATE SKIP LOCKED
+                        )
+                        UPDATE saga.state s SET owner = $1, due_at = NULL, unreadable = NULL
+                        FROM (SELECT id FROM due UNION ALL SELECT id FROM changed) taken
+                        WHERE s.id = taken.id
+                        RETURNING s.id
+                        """, [.int4(lease.daemon), .int8(Int64(limit))])
+                ])
+            let rows = results.first?.rows ?? []
+            var ids: [SagaID] = []
+            for row in rows { ids.append(SagaID(try row.decode(0, as: PostgresUUID.self))) }
+            return ids.sorted()
+        } catch {
+            throw StoreError(error)
+        }
+    }
+}

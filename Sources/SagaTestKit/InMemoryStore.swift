@@ -1,0 +1,252 @@
+import SagaCore
+import SagaEngine
+
+/// A store in memory that keeps the promises of the real one: the contract suite runs against both.
+public actor InMemoryStore: SagaStore {
+    private struct Row {
+        let key: String?
+        let definition: DefinitionID
+        var status: SagaStatus
+        var owner: Int32?
+        var dueAt: Instant?
+        var endedAt: Instant?
+        var events: [StoredEvent]
+        var unreadable: String?
+    }
+
+    private struct Daemon {
+        var epoch: Int32
+        var leaseUntil: Instant
+    }
+
+    private var rows: [SagaID: Row] = [:]
+    private var daemons: [Int32: Daemon] = [:]
+    private var documents: [DefinitionID: [UInt8]] = [:]
+    private var nextDaemon: Int32 = 1
+    private var nextSaga: UInt64 = 1
+    private var clock: @Sendable () -> Instant
+    private var failures: [StoreError] = []
+    private var ignoredRenewals: Set<Int32> = []
+    private var doubts = 0
+    private var doubtfulHappen = false
+    private var refused: Set<SagaID> = []
+
+    /// - Parameter clock: what stands for the database's clock.
+    public init(clock: @escaping @Sendable () -> Instant) {
+        self.clock = clock
+    }
+
+    // MARK: What a starter and an operator do
+
+    public func register(_ document: [UInt8]) -> DefinitionID {
+        let id = DefinitionID(Int32(documents.count + 1))
+        documents[id] = document
+        return id
+    }
+
+    public func start(_ definition: DefinitionID, key: String? = nil, input: String = "{}") -> SagaID {
+        let id = SagaID(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0000 + nextSaga)
+        nextSaga += 1
+        let now = clock()
+        let start = StoredEvent(
+            sequence: 1, cause: nil, type: EventType.sagaStarted.rawValue, at: now, data: Array("{\"input\":\(input)}".utf8))
+        rows[id] = Row(key: key, definition: definition, status: .pending, dueAt: now, events: [start])
+        return id
+    }
+
+    /// Appends what came from outside after the last event and lets a daemon look; false when the saga has ended.
+    public func appendFromOutside(_ type: EventType, data: String, to saga: SagaID) -> Bool {
+        guard var row = rows[saga], row.endedAt == nil else { return false }
+        let now = clock()
+        row.events.append(
+            StoredEvent(
+                sequence: row.events.count + 1, cause: nil, type: type.rawValue, at: now, data: Array(data.utf8)))
+        if type == .sagaTerminated {
+            row.status = .terminated
+            row.endedAt = now
+            row.owner = nil
+            row.dueAt = nil
+        } else {
+            row.dueAt = now
+        }
+        rows[saga] = row
+        return true
+    }
+
+    /// The saga's row, for tests.
+    public func row(_ saga: SagaID) -> (status: SagaStatus, owner: Int32?, dueAt: Instant?, unreadable: String?)? {
+        rows[saga].map { ($0.status, $0.owner, $0.dueAt, $0.unreadable) }
+    }
+
+    /// The saga's history, for tests; never one of the failures asked for.
+    public func history(_ saga: SagaID) -> [StoredEvent]? { rows[saga]?.events }
+
+    public func daemonCount() -> Int { daemons.count }
+
+    /// Lets the next calls that a daemon makes fail, in order.
+    public func fail(with errors: [StoreError]) { failures += errors }
+
+    /// A daemon whose renewals from now on don't get through.
+    public func ignore(renewalsOf daemon: Int32) { ignoredRenewals.insert(daemon) }
+
+    /// The next `count` commits end in doubt, having happened or not.
+    public func doubtNextCommits(count: Int, happened: Bool) {
+        doubts = count
+        doubtfulHappen = happened
+    }
+
+    /// Whatever is appended to this saga is refused, as content that no trying again mends.
+    public func refuse(_ saga: SagaID) { refused.insert(saga) }
+
+    // MARK: SagaStore
+
+    public func join(_ daemon: DaemonIdentity, leaseLength: TimeSpan) throws(StoreError) -> Lease {
+        try failIfAsked()
+        let id = nextDaemon
+        nextDaemon += 1
+        daemons[id] = Daemon(epoch: 1, leaseUntil: clock() + leaseLength)
+        return Lease(daemon: id, epoch: 1, length: leaseLength)
+    }
+
+    public func renew(_ lease: Lease) throws(StoreError) -> Instant {
+        try failIfAsked()
+        if ignoredRenewals.contains(lease.daemon) { throw .unavailable("the renewal doesn't get through") }
+        try fence(lease)
+        daemons[lease.daemon]?.leaseUntil = clock() + lease.length
+        return clock()
+    }
+
+    public func leave(_ lease: Lease) throws(StoreError) {
+        try failIfAsked()
+        try fence(lease)
+        free(lease.daemon)
+    }
+
+    public func takeOverLost(_ lease: Lease) throws(StoreError) -> Int {
+        try failIfAsked()
+        let lost = daemons.filter { $0.key != lease.daemon && $0.value.leaseUntil < clock() }.keys.sorted()
+        for daemon in lost { free(daemon) }
+        return lost.count
+    }
+
+    public func hasDueSagas(_ lease: Lease) throws(StoreError) -> Bool {
+        try failIfAsked()
+        return rows.contains { isDue($0.value, for: lease.daemon) }
+    }
+
+    public func claim(_ lease: Lease, limit: Int) throws(StoreError) -> [SagaID] {
+        try failIfAsked()
+        try fence(lease)
+        let due = rows.filter { isDue($0.value, for: lease.daemon) }
+        let others = due.filter { $0.value.owner == nil }
+            .sorted { ($0.value.dueAt ?? .distantFuture, $0.key) < ($1.value.dueAt ?? .distantFuture, $1.key) }.map(\.key)
+        let ids = (others.prefix(limit) + due.filter { $0.value.owner != nil }.map(\.key)).sorted()
+        for id in ids {
+            rows[id]?.owner = lease.daemon
+            rows[id]?.dueAt = nil
+            rows[id]?.unreadable = nil
+        }
+        return ids
+    }
+
+    public func load(_ ids: [SagaID]) throws(StoreError) -> [StoredSaga] {
+        try failIfAsked()
+        return ids.compactMap { id in
+            rows[id].map {
+                StoredSaga(id: id, key: $0.key, definition: $0.definition, status: $0.status, events: $0.events)
+            }
+        }
+    }
+
+    public func definition(_ id: DefinitionID) throws(StoreError) -> [UInt8]? {
+        try failIfAsked()
+        return documents[id]
+    }
+
+    public func commit(_ appends: [Append], under lease: Lease) throws(StoreError) -> Set<SagaID> {
+        try failIfAsked()
+        try fence(lease)
+        if appends.contains(where: { refused.contains($0.saga) }) { throw .refused("22P05: untranslatable character") }
+        if doubts > 0 {
+            doubts -= 1
+            if doubtfulHappen { _ = write(appends, under: lease) }
+            throw .inDoubt("the connection was lost")
+        }
+        return write(appends, under: lease)
+    }
+
+    private func write(_ appends: [Append], under lease: Lease) -> Set<SagaID> {
+        var conflicts: Set<SagaID> = []
+        for append in appends {
+            guard var row = rows[append.saga] else { continue }
+            if let first = append.events.first, first.sequence <= row.events.count {
+                conflicts.insert(append.saga)
+                continue
+            }
+            row.events += append.events
+            if let change = append.row, row.owner == lease.daemon { apply(change, to: &row) }
+            rows[append.saga] = row
+        }
+        return conflicts
+    }
+
+    public func readBack(_ appends: [Append], under lease: Lease) throws(StoreError) -> ReadBack {
+        try failIfAsked()
+        guard var daemon = daemons[lease.daemon] else { throw .leaseLost }
+        daemon.epoch += 1
+        daemons[lease.daemon] = daemon
+        let first = appends.first { !$0.events.isEmpty }
+        let isThere = first.map { append in
+            rows[append.saga]?.events.contains {
+                $0.sequence == append.events[0].sequence && $0.type == append.events[0].type
+            } ?? false
+        }
+        return ReadBack(
+            wasCommitted: isThere ?? false,
+            lease: Lease(daemon: lease.daemon, epoch: daemon.epoch, length: lease.length))
+    }
+
+    public func setAside(_ saga: SagaID, reason: String, under lease: Lease) throws(StoreError) {
+        try failIfAsked()
+        try fence(lease)
+        guard rows[saga]?.owner == lease.daemon else { return }
+        rows[saga]?.owner = nil
+        rows[saga]?.dueAt = .distantFuture
+        rows[saga]?.unreadable = reason
+    }
+
+    private func apply(_ change: Append.RowChange, to row: inout Row) {
+        row.status = change.status
+        switch change.hold {
+        case .keep: break
+        case .park(let dueAt):
+            row.owner = nil
+            row.dueAt = min(row.dueAt ?? .distantFuture, dueAt ?? .distantFuture)
+        case .end(let at):
+            row.owner = nil
+            row.dueAt = nil
+            row.endedAt = at
+        }
+    }
+
+    private func isDue(_ row: Row, for daemon: Int32) -> Bool {
+        guard let dueAt = row.dueAt, dueAt <= clock() else { return false }
+        return row.owner == nil || row.owner == daemon
+    }
+
+    private func fence(_ lease: Lease) throws(StoreError) {
+        guard daemons[lease.daemon]?.epoch == lease.epoch else { throw .leaseLost }
+    }
+
+    private func free(_ daemon: Int32) {
+        daemons[daemon] = nil
+        for id in rows.keys where rows[id]?.owner == daemon {
+            rows[id]?.owner = nil
+            rows[id]?.dueAt = clock()
+        }
+    }
+
+    private func failIfAsked() throws(StoreError) {
+        if !failures.isEmpty { throw failures.removeFirst() }
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Glibc
+import SagaDatabase
+
+/// The command line: validate, start, look, steer.
+@main
+struct SagaCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "saga",
+        abstract: "Durable sagas on PostgreSQL: define, start, watch and steer them.",
+        discussion: """
+            EXAMPLES:
+              saga validate sagas/ && saga apply sagas/
+              saga start order --input @order.json --key order-42 --wait
+              saga status order-42
+
+            The database is --database, else SAGA_DATABASE_URL, else the PG* variables, else the embedded cluster of \
+            SAGA_HOME (.saga). All calls but migrate and demo need it running; none needs a daemon.
+
+            EXIT STATUS:
+              0   done
+              1   what was asked for is wrong or not there
+              64  wrong usage
+              69  the database can't be reached
+            """,
+        version: programVersion,
+        groupedSubcommands: [
+            CommandGroup(name: "Setting up", subcommands: [MigrateCommand.self, DemoCommand.self]),
+            CommandGroup(
+                name: "Definitions",
+                subcommands: [ValidateCommand.self, ApplyCommand.self, GraphCommand.self]
+            ),
+            CommandGroup(name: "Sagas", subcommands: [StartCommand.self]),
+            CommandGroup(
+                name: "Looking",
+                subcommands: [StatusCommand.self, ListCommand.self, EventsCommand.self, WatchCommand.self]
+            ),
+            CommandGroup(
+                name: "Steering",
+                subcommands: [
+                    CancelCommand.self, RetryCommand.self, ResolveCommand.self, TerminateCommand.self,
+                    PauseCommand.self, ResumeCommand.self,
+                ]
+            ),
+        ]
+    )
+
+    static func main() async {
+        // A reader that has seen enough, such as `head`, ends the program without a word.
+        signal(SIGPIPE, SIG_DFL)
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard let failure = CommandFailure(error) else { exit(withError: error) }
+            Output.error("saga: \(failure.message)")
+            Glibc.exit(failure.status)
+        }
+    }
+}

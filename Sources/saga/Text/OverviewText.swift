@@ -1,0 +1,62 @@
+import SagaCore
+
+/// The overview, for people: what needs attention first.
+struct OverviewText {
+    let overview: Overview
+    /// The database's clock.
+    let now: Instant
+    let terminal: Terminal
+
+    var lines: [String] {
+        var lines: [String] = []
+        if !overview.attention.isEmpty { lines += attention + [""] }
+        lines += counts + [""] + daemons
+        if let due = overview.oldestDue { lines += ["", oldestDue(due)] }
+        return lines
+    }
+
+    private var attention: [String] {
+        var table = Table([
+            .init("STUCK", isNumeric: true), .init("SAGA", minimum: 12), .init("STEP", minimum: 12),
+            .init("ERROR", minimum: 16), .init("SINCE"),
+        ])
+        for item in overview.attention {
+            table.add([
+                .init(String(item.count), .boldRed), .init(item.saga), .init(item.step ?? ""), .init(item.error),
+                .init(item.oldest.relative(to: now)),
+            ])
+        }
+        let title = terminal.paint("Needs a person", .bold)
+        return ["\(title) (saga list --status stuck)"] + table.lines(for: terminal).map { "  \($0)" }
+    }
+
+    private var counts: [String] {
+        var table = Table([.init("SAGAS"), .init("", isNumeric: true)])
+        for status in SagaStatus.allCases {
+            table.add([.init(status.name, status.style), .init(String(overview.sagas[status] ?? 0))])
+        }
+        return table.lines(for: terminal)
+    }
+
+    private var daemons: [String] {
+        if overview.daemons.isEmpty { return ["No daemon is alive: start sagad"] }
+        var table = Table([
+            .init("DAEMON", isNumeric: true), .init("HOST", minimum: 12), .init("PID", isNumeric: true),
+            .init("EPOCH", isNumeric: true), .init("SAGAS", isNumeric: true), .init("LEASE"),
+        ])
+        for daemon in overview.daemons {
+            let isAlive = daemon.leaseUntil >= now
+            let lease = isAlive ? "alive" : "lost \(daemon.leaseUntil.relative(to: now))"
+            table.add([
+                .init(String(daemon.id)), .init(daemon.host), .init(String(daemon.pid)), .init(String(daemon.epoch)),
+                .init(String(daemon.sagas)), .init(lease, isAlive ? .green : .red),
+            ])
+        }
+        return table.lines(for: terminal)
+    }
+
+    private func oldestDue(_ due: Overview.Due) -> String {
+        let what = due.step.map { "\(due.saga) \(due.id), \($0)" } ?? "\(due.saga) \(due.id)"
+        return "Oldest waiting: \(what): due \(due.dueAt.relative(to: now))".truncated(to: terminal.width)
+    }
+}

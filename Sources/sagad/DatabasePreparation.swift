@@ -1,0 +1,139 @@
+import Logging
+import PostgresClient
+import SagaCore
+import SagaDatabase
+import SagaHTTP
+import SagaPostgres
+
+/// Makes a database ready for the daemon: reaches it, brings its schema up to date and registers definitions.
+struct DatabasePreparation {
+    let connectionString: String
+    let connectTimeout: TimeSpan
+    let definitions: [(definition: Definition, document: [UInt8])]
+    let environment: ServiceEnvironment
+    let logger: Logger
+
+    /// How often it begins anew when the connection is lost on the way.
+    private static let maximumAttempts = 5
+
+    /// - Throws: `StartFailure`; `CancellationError` when the task was cancelled.
+    func run() async throws {
+        // What goes wrong is told once, at the end: the pool would log each attempt.
+        let pool = PostgresPool(
+            PostgresConfiguration(
+                connectionString,
+                applicationName: "sagad",
+                connectTimeout: connectTimeout.duration,
+                maximumConnections: 1
+            ),
+            logger: Logger(label: "sagad", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+        do {
+            try await prepare(pool)
+            await pool.close()
+        } catch {
+            await pool.close()
+            throw error
+        }
+    }
+
+    private func prepare(_ pool: PostgresPool) async throws {
+        var attempt = 1
+        while true {
+            do {
+                try await reach(pool)
+                try await migrate(pool)
+                try await register(pool)
+                return
+            } catch let error as PostgresError {
+                try Task.checkCancellation()
+                guard error.kind == .connectionLost || error.isServerUnavailable, attempt < Self.maximumAttempts else {
+                    throw failure(error)
+                }
+                attempt += 1
+            }
+        }
+    }
+
+    /// Asks until the server answers or the time is over.
+    ///
+    /// A server that refuses who asks is not asked again.
+    private func reach(_ pool: PostgresPool) async throws {
+        let end = ContinuousClock.now + connectTimeout.duration
+        // Why it couldn't connect says more than that the time was over while waiting to try again.
+        var reason: PostgresError?
+        while true {
+            do throws(PostgresError) {
+                let left = ContinuousClock.now.duration(to: end)
+                _ = try await pool.query("SELECT 1", timeout: max(.milliseconds(1), left))
+                return
+            } catch {
+                try Task.checkCancellation()
+                if error.kind != .timeout { reason = error }
+                let isOver = error.kind == .timeout || ContinuousClock.now >= end
+                let isPassing = error.isRetryable || error.kind == .connectionLost
+                if isOver { throw failure(reason ?? error, waited: connectTimeout.duration) }
+                guard isPassing, !Self.lacksPassword(error) else { throw failure(error) }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    private func migrate(_ pool: PostgresPool) async throws {
+        do {
+            let (from, to) = try await Migrator(pool: pool, logger: logger).migrate()
+            if from != to { logger.info("the schema is up to date", metadata: ["from": "\(from)", "to": "\(to)"]) }
+        } catch MigrationError.failed(_, _, let cause) where cause.isConnectionFailure || cause.isServerUnavailable {
+            throw cause
+        } catch let error as MigrationError {
+            throw StartFailure(error.description)
+        }
+    }
+
+    private func register(_ pool: PostgresPool) async throws {
+        let registry = DefinitionRegistry(pool: pool)
+        let changes = try await registry.apply(definitions, activate: false)
+        for ((definition, _), change) in zip(definitions, changes) where change != .unchanged {
+            logger.info(
+                "definition registered",
+                metadata: [
+                    "name": "\(definition.name)", "version": "\(definition.digest.version)",
+                    "change": "\(change.rawValue)",
+                ]
+            )
+        }
+        for document in try await registry.documents() {
+            let parsed = DefinitionParser.parse(document)
+            if let definition = parsed.definition {
+                try Self.checkEnvironment(definition, environment)
+            } else {
+                logger.error(
+                    "a registered definition can't be read by this program",
+                    metadata: ["name": "\(parsed.name ?? "?")"]
+                )
+            }
+        }
+    }
+
+    /// Checks that every variable a definition's services ask for is set.
+    ///
+    /// - Throws: `StartFailure` that names the variable, never a value.
+    static func checkEnvironment(_ definition: Definition, _ environment: ServiceEnvironment) throws(StartFailure) {
+        for service in definition.services {
+            do throws(MissingVariable) {
+                try environment.check(service)
+            } catch {
+                throw StartFailure("saga \(definition.name), service \(service.name): \(error)")
+            }
+        }
+    }
+
+    private func failure(_ error: PostgresError, waited: Duration? = nil) -> StartFailure {
+        StartFailure(error, target: ConnectionTarget(connectionString), waited: waited)
+    }
+
+    /// libpq finds this out by itself, so there is no SQLSTATE that says that asking again is useless.
+    private static func lacksPassword(_ error: PostgresError) -> Bool {
+        error.sqlState == nil && error.message.contains("no password supplied")
+    }
+}

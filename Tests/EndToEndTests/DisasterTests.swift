@@ -1,0 +1,88 @@
+import Foundation
+import JSON
+import SagaTestKit
+import Testing
+
+/// Daemons and servers that go away at the worst moment.
+@Suite(.timeLimit(.minutes(5))) struct DisasterTests {
+    @Test func aKilledDaemonsSagasAreTakenOverAndNothingIsDoneTwice() async throws {
+        let test = try await Installation.make()
+        let first = try await test.daemon()
+        var ids: [String] = []
+        for number in 0..<6 { ids.append(try await test.start(number % 2 == 0 ? "slow" : "fine", key: "k-\(number)")) }
+        _ = try await test.wait(for: ids[0], ["running"])
+        first.signal(SIGKILL)
+        #expect(await first.ending().status == -SIGKILL)
+        let second = try await test.daemon()
+        for (number, id) in ids.enumerated() {
+            let document = try await test.wait(for: id, ["completed", "compensated", "stuck"])
+            #expect(document["status"] == "completed", "\(document.text)")
+            #expect(try await test.held("k-\(number)") == 4)
+        }
+        #expect(await second.stop().status == 0)
+        await test.remove()
+    }
+
+    @Test func aDaemonThatIsToldToStopWaitsForItsCallAndFreesItsSagas() async throws {
+        let test = try await Installation.make()
+        let first = try await test.daemon()
+        let id = try await test.start("slow", key: "drained")
+        _ = try await test.wait(for: id, ["running"])
+        let ending = await first.stop()
+        #expect(ending.status == 0, "\(ending.errors)")
+        #expect(!(try await test.types(id)).contains("StepAttemptFailed"))
+        let second = try await test.daemon()
+        let document = try await test.wait(for: id, ["completed", "compensated", "stuck"])
+        #expect(document["status"] == "completed")
+        #expect(try await test.types(id).filter { $0 == "StepStarted" }.count == 4)
+        #expect(await second.stop().status == 0)
+        await test.remove()
+    }
+
+    @Test func aDaemonOutlivesARestartOfTheDatabase() async throws {
+        let postgres = TestPostgres()
+        let test = try await Installation.make(postgres: postgres)
+        let daemon = try await test.daemon()
+        var ids: [String] = []
+        for number in 0..<6 { ids.append(try await test.start(number % 2 == 0 ? "slow" : "fine", key: "r-\(number)")) }
+        for _ in 0..<2 {
+            try await postgres.stop(mode: .immediate)
+            try await postgres.start()
+        }
+        ids.append(try await test.start("fine", key: "after"))
+        for id in ids {
+            let document = try await test.wait(for: id, ["completed", "compensated", "stuck"])
+            #expect(document["status"] == "completed", "\(document.text)")
+            let types = try await test.types(id)
+            #expect(types.filter { $0 == "StepSucceeded" }.count == 4)
+            #expect(types.last == "SagaCompleted")
+        }
+        let ending = await daemon.stop()
+        #expect(ending.status == 0, "\(ending.errors)")
+        try await postgres.stop(mode: .immediate)
+        await test.remove()
+    }
+
+    @Test func aDaemonThatIsPausedBeyondItsLeaseWritesNothingAndComesBack() async throws {
+        let test = try await Installation.make()
+        let zombie = try await test.daemon()
+        let id = try await test.start("slow", key: "zombie")
+        _ = try await test.wait(for: id, ["running"])
+        zombie.signal(SIGSTOP)
+        let heir = try await test.daemon()
+        // The heir takes over once the lease of ten seconds is over.
+        let document = try await test.wait(for: id, ["completed", "compensated", "stuck"])
+        #expect(document["status"] == "completed", "\(document.text)")
+        let before = try await test.types(id)
+        zombie.signal(SIGCONT)
+        #expect(await zombie.waitForError("lost the lease"))
+        #expect(try await test.types(id) == before)
+        let next = try await test.start("fine", key: "next")
+        _ = try await test.wait(for: next, ["completed"])
+        #expect(await heir.stop().status == 0)
+        let last = try await test.start("fine", key: "last")
+        #expect(try await test.wait(for: last, ["completed"])["status"] == "completed")
+        #expect(await zombie.stop().status == 0)
+        await test.remove()
+    }
+}

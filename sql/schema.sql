@@ -1,0 +1,1632 @@
+-- Made by scripts/dump-schema with PostgreSQL 15 from sql/migrations: change those, then run it again.
+--
+-- PostgreSQL database dump
+--
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: saga; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA saga;
+
+--
+-- Name: SCHEMA saga; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA saga IS 'Durable sagas: read the views sagas, steps, events and daemons, call the functions start and cancel. The tables are the engine''s own.';
+
+--
+-- Name: accept(text, text, jsonb, text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer) RETURNS record
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    v_definition_id integer;
+    v_at timestamptz := clock_timestamp();
+    v_id uuid := saga.id_at(v_at);
+BEGIN
+    SELECT definition_id INTO v_definition_id FROM saga.current_definition WHERE saga = p_saga;
+    IF p_saga IS NULL THEN
+        RAISE EXCEPTION 'the name of the saga is null' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF v_definition_id IS NULL THEN
+        RAISE EXCEPTION 'no saga is named "%"', p_saga
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Register its definition with: saga apply FILE';
+    END IF;
+    IF p_correlation_id IS NOT NULL THEN
+        PERFORM saga.check_label('the correlation id', p_correlation_id);
+    END IF;
+    IF p_key IS NOT NULL THEN
+        PERFORM saga.check_label('the key', p_key);
+        IF p_key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+            RAISE EXCEPTION 'the key "%" has the form of a UUID, which is kept for the ids of sagas', p_key
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        -- Waits for a concurrent start of this key. At REPEATABLE READ and above one that this snapshot can't see is
+        -- 40001, as everywhere, and the caller runs its transaction again.
+        INSERT INTO saga.key (key, saga_id, saga, input_hash)
+            VALUES (p_key, v_id, p_saga, jsonb_hash_extended(p_document, 0))
+            ON CONFLICT (key) DO NOTHING;
+        IF NOT FOUND THEN
+            SELECT a.id, a.definition_id INTO accept.id, accept.definition_id
+                FROM saga.started_before(p_saga, p_document, p_key) a;
+            accept.created := false;
+            RETURN;
+        END IF;
+    END IF;
+    INSERT INTO saga.state (id, definition_id, status, due_at, started_at, key, correlation_id)
+        VALUES (v_id, v_definition_id, 1, v_at, v_at, p_key, p_correlation_id);
+    INSERT INTO saga.event (saga_id, sequence, type, at, data)
+        VALUES (v_id, 1, 1, v_at, ('{"input":' || p_input || '}')::json);
+    accept.id := v_id;
+    accept.created := true;
+    accept.definition_id := v_definition_id;
+END
+$_$;
+
+--
+-- Name: FUNCTION accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer) IS 'The one way into the tables for a new saga; its callers have checked the input. p_document is p_input parsed.';
+
+--
+-- Name: append_operator_event(uuid, integer, smallint, json); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.append_operator_event(id uuid, expected_sequence integer, type smallint, data json) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+DECLARE
+    v_at timestamptz := clock_timestamp();
+    v_ended boolean;
+    v_last integer;
+BEGIN
+    IF type IS NULL OR type NOT BETWEEN 17 AND 22 THEN
+        RAISE EXCEPTION 'event type % is not an operator''s', type USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF data IS NOT NULL AND jsonb_typeof(saga.parse_json('the data', data::text, 2097152)) <> 'object' THEN
+        RAISE EXCEPTION 'the data of an event is an object' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT s.ended_at IS NOT NULL INTO v_ended FROM saga.state s WHERE s.id = append_operator_event.id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no saga has the id %', append_operator_event.id USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT max(e.sequence) INTO v_last FROM saga.event e WHERE e.saga_id = append_operator_event.id;
+    -- Larger than the last is as wrong as smaller: it would leave a gap that no fold gets over.
+    IF v_ended OR v_last IS DISTINCT FROM expected_sequence THEN
+        RETURN false;
+    END IF;
+    INSERT INTO saga.event (saga_id, sequence, type, at, data)
+        VALUES (append_operator_event.id, expected_sequence + 1, append_operator_event.type, v_at,
+            append_operator_event.data)
+        ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF append_operator_event.type = 22 THEN
+        UPDATE saga.state s SET status = 7, ended_at = v_at, owner = NULL, due_at = NULL
+            WHERE s.id = append_operator_event.id;
+    ELSE
+        UPDATE saga.state s
+            SET due_at = v_at,
+                paused = CASE append_operator_event.type WHEN 18 THEN true WHEN 19 THEN false ELSE s.paused END
+            WHERE s.id = append_operator_event.id;
+    END IF;
+    RETURN true;
+END
+$$;
+
+--
+-- Name: FUNCTION append_operator_event(id uuid, expected_sequence integer, type smallint, data json); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.append_operator_event(id uuid, expected_sequence integer, type smallint, data json) IS 'Appends what an operator decided (types 17 to 22) after the last event it has seen, and nudges the saga''s daemon. False, and nothing done, when something was appended meanwhile or the saga has ended. The caller decides whether the event is legal.';
+
+--
+-- Name: apply_definition(text, bytea, json, boolean); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.apply_definition(saga text, digest bytea, document json, activate boolean) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_id integer;
+    v_saga text;
+    v_current integer;
+BEGIN
+    PERFORM saga.parse_json('the definition', document::text, 16777216);
+    -- Waits for a concurrent apply of the same digest, and then finds it.
+    INSERT INTO saga.definition (saga, digest, document)
+        VALUES (apply_definition.saga, apply_definition.digest, apply_definition.document)
+        ON CONFLICT (digest) DO NOTHING
+        RETURNING id INTO v_id;
+    IF FOUND THEN
+        INSERT INTO saga.current_definition (saga, definition_id) VALUES (apply_definition.saga, v_id)
+            ON CONFLICT (saga) DO UPDATE SET definition_id = excluded.definition_id, since = clock_timestamp();
+        RETURN 'created';
+    END IF;
+    SELECT d.id, d.saga INTO v_id, v_saga FROM saga.definition d WHERE d.digest = apply_definition.digest;
+    IF v_saga <> apply_definition.saga THEN
+        RAISE EXCEPTION 'this digest is of a definition of saga "%", not "%"', v_saga, apply_definition.saga
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT c.definition_id INTO v_current
+        FROM saga.current_definition c WHERE c.saga = apply_definition.saga FOR NO KEY UPDATE;
+    IF v_current = v_id OR activate IS NOT TRUE THEN
+        RETURN 'unchanged';
+    END IF;
+    INSERT INTO saga.current_definition (saga, definition_id) VALUES (apply_definition.saga, v_id)
+        ON CONFLICT (saga) DO UPDATE SET definition_id = excluded.definition_id, since = clock_timestamp();
+    RETURN 'reactivated';
+END
+$$;
+
+--
+-- Name: FUNCTION apply_definition(saga text, digest bytea, document json, activate boolean); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.apply_definition(saga text, digest bytea, document json, activate boolean) IS 'Registers a version of a definition: ''created'' (and current), ''unchanged'', or ''reactivated'' when a known one becomes current again. Without activate, as a daemon''s start does it, a known version never becomes current.';
+
+--
+-- Name: cancel(text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.cancel(id_or_key text, reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+DECLARE
+    v_id uuid := saga.find(id_or_key);
+BEGIN
+    IF id_or_key IS NULL THEN
+        RAISE EXCEPTION 'the id or key is null' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF v_id IS NULL THEN
+        RAISE EXCEPTION 'no saga has the id or key "%"', id_or_key USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM saga.cancel(v_id, reason);
+END
+$$;
+
+--
+-- Name: FUNCTION cancel(id_or_key text, reason text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.cancel(id_or_key text, reason text) IS 'As saga.cancel(uuid, text), by id or key.';
+
+--
+-- Name: cancel(uuid, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.cancel(id uuid, reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+DECLARE
+    v_data json;
+    v_definition_id integer;
+    v_status smallint;
+    v_last integer;
+    v_turned boolean;
+BEGIN
+    IF reason IS NULL OR octet_length(reason) NOT BETWEEN 1 AND 4096 THEN
+        RAISE EXCEPTION 'a cancel needs a reason of 1 to 4096 bytes' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    v_data := ('{"actor":' || to_json(session_user::text) || ',"reason":' || to_json(reason) || '}')::json;
+    -- A daemon may append at the same moment: then its sequence is taken, and what it wrote may change the answer.
+    FOR attempt IN 1..100 LOOP
+        SELECT s.definition_id, s.status INTO v_definition_id, v_status FROM saga.state s WHERE s.id = cancel.id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no saga has the id %', cancel.id USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF v_status IN (5, 6, 7) THEN
+            RAISE EXCEPTION 'saga % has ended: %', cancel.id, saga.status_name(v_status)
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+        SELECT max(e.sequence), bool_or(e.type IN (9, 17)) INTO v_last, v_turned
+            FROM saga.event e WHERE e.saga_id = cancel.id;
+        IF saga.is_past_pivot(cancel.id, v_definition_id) THEN
+            RAISE EXCEPTION 'saga % is past its pivot and only goes forward', cancel.id
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+        IF v_turned THEN
+            RETURN;
+        END IF;
+        -- The event first and the row second, as daemons do: the other way round the two could wait for each other.
+        INSERT INTO saga.event (saga_id, sequence, type, at, data)
+            VALUES (cancel.id, coalesce(v_last, 0) + 1, 17, clock_timestamp(), v_data)
+            ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            UPDATE saga.state s SET due_at = clock_timestamp() WHERE s.id = cancel.id AND s.ended_at IS NULL;
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE EXCEPTION 'saga % is changing too fast to be cancelled; try again', cancel.id
+        USING ERRCODE = 'serialization_failure';
+END
+$$;
+
+--
+-- Name: FUNCTION cancel(id uuid, reason text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.cancel(id uuid, reason text) IS 'Asks a saga to stop going forward and compensate; a daemon does so once this commits. Nothing happens if it is asked or turned back already. 22023 for an unknown id, 55000 for a saga that has ended or is past its pivot.';
+
+--
+-- Name: check_label(text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.check_label(p_what text, p_label text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    IF octet_length(p_label) NOT BETWEEN 1 AND 255 THEN
+        RAISE EXCEPTION '% has % bytes; it must have 1 to 255', p_what, octet_length(p_label)
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF p_label ~ E'[\\u0001-\\u001f\\u007f-\\u009f]' THEN
+        RAISE EXCEPTION '% has a control character', p_what
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END
+$$;
+
+--
+-- Name: FUNCTION check_label(p_what text, p_label text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.check_label(p_what text, p_label text) IS 'SQLSTATE 22023 unless a key or correlation id has 1 to 255 bytes and no control character.';
+
+--
+-- Name: event_type(smallint); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.event_type(code smallint) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT ('{SagaStarted,StepStarted,StepSucceeded,StepAttemptFailed,StepFailed,StepSkipped,StepDeferred,'
+        'CompensationDeferred,SagaCompensating,CompensationStarted,CompensationSucceeded,CompensationAttemptFailed,'
+        'CompensationFailed,SagaCompleted,SagaCompensated,SagaStuck,SagaCancelRequested,SagaPaused,SagaResumed,'
+        'StepResolved,SagaRetried,SagaTerminated}'::text[])[code]
+$$;
+
+--
+-- Name: FUNCTION event_type(code smallint); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.event_type(code smallint) IS 'The name of an event type''s code, null for a code that is none.';
+
+--
+-- Name: fence(integer, integer); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.fence(daemon integer, epoch integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM 1 FROM saga.daemon d WHERE d.id = fence.daemon AND d.epoch = fence.epoch FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'daemon % lost its lease of epoch %', fence.daemon, fence.epoch USING ERRCODE = 'SG001';
+    END IF;
+END
+$$;
+
+--
+-- Name: FUNCTION fence(daemon integer, epoch integer); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.fence(daemon integer, epoch integer) IS 'The first statement of every batch of a daemon: SQLSTATE SG001 unless its epoch still stands, and from then on nobody takes the lease away before the batch has ended.';
+
+--
+-- Name: find(text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.find(id_or_key text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    v_id uuid;
+BEGIN
+    IF id_or_key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+        RETURN id_or_key::uuid;
+    END IF;
+    SELECT k.saga_id INTO v_id FROM saga.key k WHERE k.key = id_or_key;
+    RETURN v_id;
+END
+$_$;
+
+--
+-- Name: FUNCTION find(id_or_key text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.find(id_or_key text) IS 'The id meant by an id or key, null for an unknown key. No key has a UUID''s form, so what has one is an id.';
+
+--
+-- Name: grant_roles(); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.grant_roles() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_role text;
+BEGIN
+    FOR v_role IN SELECT rolname FROM pg_catalog.pg_roles
+        WHERE rolname IN ('saga_reader', 'saga_starter', 'saga_operator') ORDER BY rolname LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA saga TO %I', v_role);
+        IF v_role IN ('saga_reader', 'saga_operator') THEN
+            EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA saga TO %I', v_role);
+        END IF;
+        IF v_role IN ('saga_starter', 'saga_operator') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION saga.new_id(), saga.start(text, text, text, text), '
+                'saga.start(text, json, text, text), saga.start(text, jsonb, text, text), '
+                'saga.start_full(text, json, text, text), saga.cancel(uuid, text), saga.cancel(text, text) TO %I',
+                v_role);
+        END IF;
+        IF v_role = 'saga_operator' THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION saga.append_operator_event(uuid, integer, smallint, json), '
+                'saga.apply_definition(text, bytea, json, boolean) TO %I', v_role);
+        END IF;
+    END LOOP;
+END
+$$;
+
+--
+-- Name: FUNCTION grant_roles(); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.grant_roles() IS 'Grants what this schema has to those of the roles saga_reader (sees all), saga_starter (starts and cancels) and saga_operator (both, steers sagas and registers definitions) that exist. For the schema''s owner; may be run again.';
+
+--
+-- Name: id_at(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.id_at(at timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    -- date_part is a double in every version: exact to the microsecond until 2255, and cheaper than numeric.
+    v_micros bigint := (date_part('epoch', at) * 1000000)::bigint;
+BEGIN
+    RETURN encode(overlay(uuid_send(gen_random_uuid()) PLACING
+        int8send((v_micros / 1000) << 16 | 28672 | ((v_micros % 1000) * 4096 / 1000)) FROM 1 FOR 8), 'hex')::uuid;
+END
+$$;
+
+--
+-- Name: FUNCTION id_at(at timestamp with time zone); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.id_at(at timestamp with time zone) IS 'A new UUID version 7 of that time.';
+
+--
+-- Name: is_past_pivot(uuid, integer); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.is_past_pivot(p_id uuid, p_definition_id integer) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM saga.definition d,
+            json_array_elements(CASE json_typeof(d.document -> 'steps') WHEN 'array' THEN d.document -> 'steps' END) p,
+            saga.event e
+        WHERE d.id = p_definition_id AND p ->> 'pivot' = 'true'
+            AND e.saga_id = p_id AND e.type IN (3, 20) AND e.data ->> 'step' = p ->> 'name'
+            AND (e.type = 3 OR (e.data ->> 'operation' = 'action' AND e.data ->> 'resolution' = 'done')))
+$$;
+
+--
+-- Name: FUNCTION is_past_pivot(p_id uuid, p_definition_id integer); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.is_past_pivot(p_id uuid, p_definition_id integer) IS 'Whether the definition''s point of no return is done in this saga, by its participant''s word or an operator''s.';
+
+--
+-- Name: new_id(); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.new_id() RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN saga.id_at(clock_timestamp());
+END
+$$;
+
+--
+-- Name: FUNCTION new_id(); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.new_id() IS 'A new UUID version 7 of this moment, in the order of the microseconds.';
+
+--
+-- Name: parse_json(text, text, integer); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.parse_json(p_what text, p_text text, p_maximum_bytes integer) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    v_document jsonb;
+    v_detail text;
+BEGIN
+    IF p_text IS NULL THEN
+        RAISE EXCEPTION '% is null; give a JSON value, such as {}', p_what
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF octet_length(p_text) > p_maximum_bytes THEN
+        RAISE EXCEPTION '% has % bytes, more than %', p_what, octet_length(p_text), p_maximum_bytes
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    BEGIN
+        -- jsonb and not json, which lets \u0000, half surrogate pairs and numbers beyond numeric pass: every later
+        -- reader of such a document would fail.
+        v_document := p_text::jsonb;
+    EXCEPTION
+        WHEN invalid_text_representation OR untranslatable_character OR character_not_in_repertoire
+            OR numeric_value_out_of_range OR program_limit_exceeded OR statement_too_complex THEN
+            GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
+            RAISE EXCEPTION '% is not JSON that can be kept: %', p_what, SQLERRM
+                USING ERRCODE = 'invalid_parameter_value', DETAIL = v_detail;
+    END;
+    -- What is deeper the daemon's own parser, which bounds its depth, would refuse too late.
+    IF jsonb_path_exists(v_document, '$.**{100}') THEN
+        RAISE EXCEPTION '% is nested more than 100 levels deep', p_what
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN v_document;
+END
+$_$;
+
+--
+-- Name: FUNCTION parse_json(p_what text, p_text text, p_maximum_bytes integer); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.parse_json(p_what text, p_text text, p_maximum_bytes integer) IS 'A document from outside as jsonb, or SQLSTATE 22023 saying what is wrong with it.';
+
+--
+-- Name: readable(json); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.readable(data json) RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN json_typeof(data) <> 'object' THEN NULL
+        WHEN strpos(data::text, E'\\u0000') = 0 THEN data
+        ELSE regexp_replace(data::text, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000', E'\\1\\\\ufffd', 'g')::json
+    END
+$$;
+
+--
+-- Name: FUNCTION readable(data json); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.readable(data json) IS 'An event''s data with each \u0000, which no json operator reads, replaced by U+FFFD; null if it is not an object.';
+
+--
+-- Name: refuse_change(); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% on saga.% is refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
+        USING ERRCODE = 'object_not_in_prerequisite_state';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_change(); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.refuse_change() IS 'Trigger of tables that take no change; its argument is the reason told.';
+
+--
+-- Name: start(text, json, text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.start(saga text, input json, key text DEFAULT NULL::text, correlation_id text DEFAULT NULL::text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN (saga.accept(saga, input::text, saga.parse_json('the input', input::text, 1048576), key, correlation_id)).id;
+END
+$$;
+
+--
+-- Name: FUNCTION start(saga text, input json, key text, correlation_id text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.start(saga text, input json, key text, correlation_id text) IS 'As saga.start(text, text, text, text), with the input as json, kept as it came.';
+
+--
+-- Name: start(text, jsonb, text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.start(saga text, input jsonb, key text DEFAULT NULL::text, correlation_id text DEFAULT NULL::text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN (saga.accept(saga, input::text, saga.parse_json('the input', input::text, 1048576), key, correlation_id)).id;
+END
+$$;
+
+--
+-- Name: FUNCTION start(saga text, input jsonb, key text, correlation_id text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.start(saga text, input jsonb, key text, correlation_id text) IS 'As saga.start(text, text, text, text), with the input as jsonb.';
+
+--
+-- Name: start(text, text, text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.start(saga text, input text DEFAULT '{}'::text, key text DEFAULT NULL::text, correlation_id text DEFAULT NULL::text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN (saga.accept(saga, input, saga.parse_json('the input', input, 1048576), key, correlation_id)).id;
+END
+$$;
+
+--
+-- Name: FUNCTION start(saga text, input text, key text, correlation_id text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.start(saga text, input text, key text, correlation_id text) IS 'Starts a saga in the caller''s transaction: it runs if and only if that commits. Returns its id, or the first one''s for a known key with the same saga and an equal input; another saga or input is 23505; an unknown saga, an input that is not JSON, over 1 MiB or with \u0000, and a key that is not 1 to 255 bytes without control characters or looks like a UUID are 22023.';
+
+--
+-- Name: start_full(text, json, text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.start_full(saga text, input json, key text DEFAULT NULL::text, correlation_id text DEFAULT NULL::text) RETURNS TABLE(id uuid, created boolean, definition_id integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY SELECT a.id, a.created, a.definition_id
+        FROM saga.accept(saga, input::text, saga.parse_json('the input', input::text, 1048576), key, correlation_id) a;
+END
+$$;
+
+--
+-- Name: FUNCTION start_full(saga text, input json, key text, correlation_id text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.start_full(saga text, input json, key text, correlation_id text) IS 'As saga.start, and tells whether the saga is new and which definition it runs on (null when a known key''s saga has been dropped).';
+
+--
+-- Name: started_before(text, jsonb, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.started_before(p_saga text, p_document jsonb, p_key text, OUT id uuid, OUT definition_id integer) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_prior record;
+    v_same boolean;
+BEGIN
+    SELECT k.saga_id, k.saga, k.input_hash, s.definition_id, (e.data -> 'input')::jsonb AS input INTO v_prior
+        FROM saga.key k
+        LEFT JOIN saga.state s ON s.id = k.saga_id
+        LEFT JOIN saga.event e ON e.saga_id = k.saga_id AND e.sequence = 1
+        WHERE k.key = p_key;
+    IF v_prior.saga <> p_saga THEN
+        RAISE EXCEPTION 'the key "%" was used to start saga "%", not "%"', p_key, v_prior.saga, p_saga
+            USING ERRCODE = 'unique_violation', CONSTRAINT = 'key_pkey', SCHEMA = 'saga', TABLE = 'key',
+                DETAIL = format('It belongs to saga %s.', v_prior.saga_id);
+    END IF;
+    v_same := coalesce(v_prior.input = p_document, v_prior.input_hash = jsonb_hash_extended(p_document, 0));
+    IF v_same IS NOT TRUE THEN
+        RAISE EXCEPTION 'the key "%" was used to start saga "%" with another input', p_key, p_saga
+            USING ERRCODE = 'unique_violation', CONSTRAINT = 'key_pkey', SCHEMA = 'saga', TABLE = 'key',
+                DETAIL = format('It belongs to saga %s.', v_prior.saga_id);
+    END IF;
+    started_before.id := v_prior.saga_id;
+    started_before.definition_id := v_prior.definition_id;
+END
+$$;
+
+--
+-- Name: FUNCTION started_before(p_saga text, p_document jsonb, p_key text, OUT id uuid, OUT definition_id integer); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.started_before(p_saga text, p_document jsonb, p_key text, OUT id uuid, OUT definition_id integer) IS 'The saga that a known key belongs to, or SQLSTATE 23505 saying what differs. definition_id is null once the saga''s row has gone.';
+
+--
+-- Name: status_name(smallint); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.status_name(code smallint) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT ('{pending,running,compensating,stuck,completed,compensated,terminated}'::text[])[code]
+$$;
+
+--
+-- Name: FUNCTION status_name(code smallint); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.status_name(code smallint) IS 'The name of a saga''s status code, null for a code that is none.';
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: current_definition; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.current_definition (
+    saga text NOT NULL COLLATE pg_catalog."C",
+    definition_id integer NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+--
+-- Name: TABLE current_definition; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.current_definition IS 'The version that a start takes: the one applied last.';
+
+--
+-- Name: daemon; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.daemon (
+    id integer NOT NULL,
+    pid integer NOT NULL,
+    epoch integer DEFAULT 1 NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    host text NOT NULL,
+    version text NOT NULL,
+    CONSTRAINT daemon_epoch_positive CHECK ((epoch > 0))
+);
+
+--
+-- Name: TABLE daemon; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.daemon IS 'One row an incarnation of a daemon: its lease covers every saga it owns. A batch locks the row FOR KEY SHARE at its epoch (saga.fence); renewal updates no key column, so it waits for no batch; takeover locks FOR UPDATE, so it waits for the batches under way, then raises the epoch.';
+
+--
+-- Name: COLUMN daemon.epoch; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.daemon.epoch IS 'Raised by whoever takes the lease away: every batch of an earlier epoch is refused whole.';
+
+--
+-- Name: COLUMN daemon.lease_until; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.daemon.lease_until IS 'By this database''s clock. Once past, any daemon may take over.';
+
+--
+-- Name: daemon_id_seq; Type: SEQUENCE; Schema: saga; Owner: -
+--
+
+ALTER TABLE saga.daemon ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME saga.daemon_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: state; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.state (
+    id uuid NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    definition_id integer NOT NULL,
+    owner integer,
+    status smallint NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    key text COLLATE pg_catalog."C",
+    correlation_id text,
+    unreadable text,
+    CONSTRAINT state_ended_with_status CHECK (((ended_at IS NOT NULL) = (status >= 5))),
+    CONSTRAINT state_status_known CHECK (((status >= 1) AND (status <= 7))),
+    CONSTRAINT state_work_until_ended CHECK (((ended_at IS NOT NULL) = ((owner IS NULL) AND (due_at IS NULL))))
+)
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.05');
+
+--
+-- Name: TABLE state; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.state IS 'One narrow hot row a saga: where it stands and who must look at it when. All of it but owner, due_at and unreadable follows from the events. No foreign key leads here or away: definitions never go, and the table is to be partitioned by the day of start.';
+
+--
+-- Name: COLUMN state.id; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.id IS 'UUID version 7 of the time of start.';
+
+--
+-- Name: COLUMN state.due_at; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.due_at IS 'Without an owner: when a daemon must take it up; infinity waits for a person (stuck, paused). With an owner: null, or look at it again, something was appended. Never null on both, so that no saga can be forgotten before it has ended.';
+
+--
+-- Name: COLUMN state.owner; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.owner IS 'The saga.daemon that runs it in memory.';
+
+--
+-- Name: COLUMN state.status; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.status IS '1 pending, 2 running, 3 compensating, 4 stuck, 5 completed, 6 compensated, 7 terminated: saga.status_name says it.';
+
+--
+-- Name: COLUMN state.paused; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.paused IS 'No new operation is begun while set; independent of the status.';
+
+--
+-- Name: COLUMN state.key; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.key IS 'The key it was started with; saga.key keeps it when this row has gone.';
+
+--
+-- Name: COLUMN state.correlation_id; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.correlation_id IS 'What the starter gave; where it is null, events show the saga''s id.';
+
+--
+-- Name: COLUMN state.unreadable; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.unreadable IS 'Why its events can''t be folded. A flag outside the events, since a saga that can''t be read can''t be appended to; shown as stuck.';
+
+--
+-- Name: daemons; Type: VIEW; Schema: saga; Owner: -
+--
+
+CREATE VIEW saga.daemons AS
+ SELECT d.id,
+    d.host,
+    d.pid,
+    d.epoch,
+    d.lease_until,
+    ( SELECT count(*) AS count
+           FROM saga.state s
+          WHERE (s.owner = d.id)) AS sagas
+   FROM saga.daemon d;
+
+--
+-- Name: VIEW daemons; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON VIEW saga.daemons IS 'One row an incarnation of a daemon; it is alive while lease_until is not past.';
+
+--
+-- Name: COLUMN daemons.sagas; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.daemons.sagas IS 'How many sagas it runs in memory now.';
+
+--
+-- Name: definition; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.definition (
+    id integer NOT NULL,
+    saga text NOT NULL COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    document json NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT definition_digest_length CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT definition_document_object CHECK ((json_typeof(document) = 'object'::text)),
+    CONSTRAINT definition_saga_form CHECK ((saga ~ '^[A-Za-z][A-Za-z0-9_-]{0,62}$'::text))
+);
+
+--
+-- Name: TABLE definition; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.definition IS 'Every version of every definition. A saga keeps the version it started with, so a row never changes and never goes.';
+
+--
+-- Name: COLUMN definition.digest; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.definition.digest IS 'SHA-256 of the canonical JSON of the document: the name of this version.';
+
+--
+-- Name: COLUMN definition.document; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.definition.document IS 'The file as it was written, byte for byte: hence json, not jsonb.';
+
+--
+-- Name: definition_id_seq; Type: SEQUENCE; Schema: saga; Owner: -
+--
+
+ALTER TABLE saga.definition ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME saga.definition_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: event; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.event (
+    saga_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    sequence integer NOT NULL,
+    cause integer,
+    type smallint NOT NULL,
+    data json,
+    CONSTRAINT event_cause_earlier CHECK ((cause < sequence)),
+    CONSTRAINT event_sequence_positive CHECK ((sequence >= 1)),
+    CONSTRAINT event_type_known CHECK (((type >= 1) AND (type <= 22)))
+);
+
+--
+-- Name: TABLE event; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.event IS 'Everything that happened to every saga: its state is the fold of these and nothing else. Append-only. The key (saga_id, sequence) is the optimistic lock: who appends states what it has seen. No foreign keys: they would cost every row a lookup and a lock, and retention drops whole partitions.';
+
+--
+-- Name: COLUMN event.sequence; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.event.sequence IS '1, 2, 3 and so on within the saga, without gaps.';
+
+--
+-- Name: COLUMN event.cause; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.event.cause IS 'The sequence of the event of this saga that led to this one.';
+
+--
+-- Name: COLUMN event.type; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.event.type IS 'A code: saga.event_type says its name.';
+
+--
+-- Name: COLUMN event.data; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.event.data IS 'Payloads byte for byte as they came: hence json, not jsonb.';
+
+--
+-- Name: events; Type: VIEW; Schema: saga; Owner: -
+--
+
+CREATE VIEW saga.events AS
+ SELECT e.saga_id,
+    e.sequence,
+    saga.event_type(e.type) AS type,
+    e.at,
+    COALESCE(s.correlation_id, (e.saga_id)::text) AS correlation_id,
+    (((e.saga_id)::text || '/'::text) || lpad((e.cause)::text, 10, '0'::text)) AS causation_id,
+    e.data
+   FROM (saga.event e
+     LEFT JOIN saga.state s ON ((s.id = e.saga_id)));
+
+--
+-- Name: VIEW events; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON VIEW saga.events IS 'One row an event.';
+
+--
+-- Name: COLUMN events.correlation_id; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.events.correlation_id IS 'What the starter gave, else the saga''s id.';
+
+--
+-- Name: COLUMN events.causation_id; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.events.causation_id IS 'The event of the same saga that led to this one: its id, a slash and the sequence in ten digits. Null where something outside did.';
+
+--
+-- Name: key; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.key (
+    input_hash bigint NOT NULL,
+    saga_id uuid NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    saga text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT key_length CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 255))),
+    CONSTRAINT key_no_control_characters CHECK ((key !~ '[\u0001-\u001f\u007f-\u009f]'::text)),
+    CONSTRAINT key_not_uuid CHECK ((key !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text))
+);
+
+--
+-- Name: TABLE key; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.key IS 'The keys that starts were given. A key lives for good, longer than its saga, so that a start repeated years later still starts nothing. Never of a UUID''s form: where an id and a key could both be meant, there is no doubt.';
+
+--
+-- Name: COLUMN key.input_hash; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.key.input_hash IS 'jsonb_hash_extended of the input: tells a repeated start from another one when the saga''s events have gone.';
+
+--
+-- Name: migration; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT migration_version_positive CHECK ((version > 0))
+);
+
+--
+-- Name: TABLE migration; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.migration IS 'The migrations this database has: a program older than the highest version refuses to work on it.';
+
+--
+-- Name: COLUMN migration.checksum; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.migration.checksum IS 'SHA-256 of the migration''s text in hexadecimal.';
+
+--
+-- Name: sagas; Type: VIEW; Schema: saga; Owner: -
+--
+
+CREATE VIEW saga.sagas AS
+ SELECT s.id,
+    d.saga,
+    "left"(encode(d.digest, 'hex'::text), 12) AS version,
+    s.key,
+        CASE
+            WHEN ((s.unreadable IS NOT NULL) AND (s.ended_at IS NULL)) THEN 'stuck'::text
+            ELSE saga.status_name(s.status)
+        END AS status,
+    s.paused,
+    ( SELECT (saga.readable(e.data) -> 'input'::text)
+           FROM saga.event e
+          WHERE ((e.saga_id = s.id) AND (e.sequence = 1))) AS input,
+        CASE
+            WHEN (s.status = 5) THEN ( SELECT o.output
+               FROM saga.event e,
+                LATERAL json_to_record(saga.readable(e.data)) o(output json)
+              WHERE ((e.saga_id = s.id) AND (e.type = 14))
+              ORDER BY e.sequence DESC
+             LIMIT 1)
+            ELSE NULL::json
+        END AS output,
+        CASE
+            WHEN (s.unreadable IS NOT NULL) THEN ((('{"step":null,"error":"Saga.Unreadable","message":'::text || to_json(s.unreadable)) || '}'::text))::json
+            WHEN (s.status <> 5) THEN ( SELECT ((((((('{"step":'::text || COALESCE((to_json(f.step))::text, 'null'::text)) || ',"error":'::text) || COALESCE((to_json(f.error))::text, 'null'::text)) || ',"message":'::text) || COALESCE((to_json(f.message))::text, 'null'::text)) || '}'::text))::json AS json
+               FROM saga.event e,
+                LATERAL json_to_record(saga.readable(e.data)) f(step text, error text, message text)
+              WHERE ((e.saga_id = s.id) AND ((e.type = 9) OR ((e.type = 16) AND (s.status <> 6) AND (NOT (EXISTS ( SELECT
+                       FROM saga.event l
+                      WHERE ((l.saga_id = s.id) AND (l.sequence > e.sequence) AND (l.type = ANY (ARRAY[20, 21])))))))))
+              ORDER BY e.type DESC, e.sequence DESC
+             LIMIT 1)
+            ELSE NULL::json
+        END AS failure,
+    s.started_at,
+    s.ended_at
+   FROM (saga.state s
+     JOIN saga.definition d ON ((d.id = s.definition_id)));
+
+--
+-- Name: VIEW sagas; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON VIEW saga.sagas IS 'One row a saga.';
+
+--
+-- Name: COLUMN sagas.version; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.sagas.version IS 'The first 12 digits of its definition''s digest.';
+
+--
+-- Name: COLUMN sagas.input; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.sagas.input IS 'As it came.';
+
+--
+-- Name: COLUMN sagas.output; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.sagas.output IS 'Of a completed saga; null where it is JSON null too.';
+
+--
+-- Name: COLUMN sagas.failure; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.sagas.failure IS '{"step", "error", "message"} of what it is stuck on (or was when terminated), else of what turned it round; null for a completed saga.';
+
+--
+-- Name: steps; Type: VIEW; Schema: saga; Owner: -
+--
+
+CREATE VIEW saga.steps AS
+ SELECT s.id AS saga_id,
+    f.step,
+    f.status,
+    f.outcome,
+    f.attempts,
+    f.output,
+    f.error,
+    f.compensation_status,
+    f.compensation_attempts,
+    f.compensation_error
+   FROM ((saga.state s
+     JOIN saga.definition d ON ((d.id = s.definition_id)))
+     CROSS JOIN LATERAL ( SELECT n.step,
+                CASE n.compensation_status
+                    WHEN 'running'::text THEN 'compensating'::text
+                    WHEN 'backoff'::text THEN 'compensating'::text
+                    WHEN 'deferred'::text THEN 'compensating'::text
+                    WHEN 'succeeded'::text THEN 'compensated'::text
+                    WHEN 'failed'::text THEN 'compensation_failed'::text
+                    ELSE n.status
+                END AS status,
+            n.outcome,
+            n.attempts,
+                CASE
+                    WHEN (n.status = 'succeeded'::text) THEN n.output
+                    ELSE NULL::json
+                END AS output,
+                CASE
+                    WHEN (n.status <> ALL (ARRAY['succeeded'::text, 'skipped'::text])) THEN n.error
+                    ELSE NULL::text
+                END AS error,
+            n.compensation_status,
+            n.compensation_attempts,
+                CASE
+                    WHEN (n.compensation_status <> 'succeeded'::text) THEN n.compensation_error
+                    ELSE NULL::text
+                END AS compensation_error
+           FROM ( SELECT o."position",
+                    o.step,
+                    o.is_pivot,
+                    o.compensable,
+                    o.compensate_when,
+                    o.outcome,
+                    o.attempts,
+                    o.compensation_attempts,
+                    o.forward_over,
+                    o.turned,
+                    o.terminated,
+                    o.moved_at,
+                    o.moved_type,
+                    o.moved_to,
+                    o.retried_at,
+                    o.pivot_done_at,
+                    o.output,
+                    o.error,
+                    o.undo_at,
+                    o.undo_type,
+                    o.undo_to,
+                    o.compensation_error,
+                        CASE
+                            WHEN (o.moved_type IS NULL) THEN 'pending'::text
+                            WHEN ((o.moved_type = 3) OR (o.moved_to = 'done'::text)) THEN 'succeeded'::text
+                            WHEN (o.moved_type = 6) THEN 'skipped'::text
+                            WHEN ((o.moved_type = 2) AND (NOT o.terminated)) THEN 'running'::text
+                            WHEN ((NOT o.forward_over) AND ((o.moved_type = 4) OR (o.retried_at > o.moved_at) OR ((o.moved_to = 'undone'::text) AND (o.pivot_done_at < o.moved_at)))) THEN
+                            CASE
+                                WHEN (o.moved_type = 7) THEN 'deferred'::text
+                                ELSE 'backoff'::text
+                            END
+                            WHEN ((NOT o.forward_over) AND (o.moved_type = 7)) THEN 'deferred'::text
+                            WHEN (o.outcome = 'unknown'::text) THEN 'in_doubt'::text
+                            WHEN ((o.outcome IS NULL) AND (o.moved_type = ANY (ARRAY[4, 7]))) THEN 'pending'::text
+                            ELSE 'failed'::text
+                        END AS status,
+                        CASE
+                            WHEN ((o.undo_type = 11) OR (o.undo_to = 'undone'::text)) THEN 'succeeded'::text
+                            WHEN (o.undo_type = 8) THEN 'deferred'::text
+                            WHEN ((o.undo_type = 10) AND (NOT o.terminated)) THEN 'running'::text
+                            WHEN ((o.undo_type = 12) OR (o.undo_to = 'done'::text) OR ((o.undo_type = 13) AND (o.retried_at > o.undo_at))) THEN 'backoff'::text
+                            WHEN (o.undo_type IS NOT NULL) THEN 'failed'::text
+                            WHEN (o.turned AND o.compensable AND (NOT o.is_pivot) AND ((o.outcome = 'done'::text) OR ((o.outcome = 'unknown'::text) AND (o.compensate_when = 'uncertain'::text)) OR ((o.attempts > 0) AND (o.compensate_when = 'attempted'::text)))) THEN 'pending'::text
+                            ELSE NULL::text
+                        END AS compensation_status
+                   FROM ( SELECT p."position",
+                            p.step,
+                            p.is_pivot,
+                            p.compensable,
+                            p.compensate_when,
+                                CASE
+                                    WHEN g.done THEN 'done'::text
+                                    WHEN (g.unknown OR (g.terminated AND (g.moved_type = 2))) THEN 'unknown'::text
+                                    WHEN g.failed THEN 'failed'::text
+                                    ELSE NULL::text
+                                END AS outcome,
+                            COALESCE(g.attempts, 0) AS attempts,
+                            COALESCE(g.compensation_attempts, 0) AS compensation_attempts,
+                            COALESCE(g.forward_over, false) AS forward_over,
+                            COALESCE(g.turned, false) AS turned,
+                            COALESCE(g.terminated, false) AS terminated,
+                            g.moved_at,
+                            g.moved_type,
+                            g.moved_to,
+                            g.retried_at,
+                            g.pivot_done_at,
+                            g.output,
+                            g.error,
+                            g.undo_at,
+                            g.undo_type,
+                            g.undo_to,
+                            g.compensation_error
+                           FROM (( SELECT t."position",
+                                    (t.step ->> 'name'::text) AS step,
+                                    (COALESCE((t.step ->> 'pivot'::text), ''::text) = 'true'::text) AS is_pivot,
+                                    (COALESCE(json_typeof((t.step -> 'compensation'::text)), ''::text) = 'object'::text) AS compensable,
+                                    COALESCE((t.step ->> 'compensateWhen'::text), ((d.document -> 'defaults'::text) ->> 'compensateWhen'::text), 'uncertain'::text) AS compensate_when
+                                   FROM json_array_elements(
+CASE json_typeof((d.document -> 'steps'::text))
+ WHEN 'array'::text THEN (d.document -> 'steps'::text)
+ ELSE NULL::json
+END) WITH ORDINALITY t(step, "position")) p
+                             LEFT JOIN ( SELECT w.step,
+                                    bool_or(w.turned) AS turned,
+                                    bool_or(w.terminated) AS terminated,
+                                    bool_or((w.turned OR w.ended)) AS forward_over,
+                                    max(w.retried_at) AS retried_at,
+                                    max(w.pivot_done_at) AS pivot_done_at,
+                                    bool_or(((w.type = 3) OR (w.resolved = 'done'::text))) FILTER (WHERE w.counts) AS done,
+                                    bool_or((w.outcome = 'unknown'::text)) FILTER (WHERE (w.counts AND (w.type = ANY (ARRAY[4, 5])))) AS unknown,
+                                    bool_or(((w.outcome = 'failed'::text) OR (w.resolved = 'undone'::text))) FILTER (WHERE (w.counts AND (w.type = ANY (ARRAY[4, 5, 20])))) AS failed,
+                                    max(w.sequence) FILTER (WHERE w.moves) AS moved_at,
+                                    (array_agg(w.type ORDER BY w.sequence DESC) FILTER (WHERE w.moves))[1] AS moved_type,
+                                    (array_agg(w.resolved ORDER BY w.sequence DESC) FILTER (WHERE w.moves))[1] AS moved_to,
+                                    (array_agg(w.attempt ORDER BY w.sequence DESC) FILTER (WHERE (w.type = 2)))[1] AS attempts,
+                                    (array_agg(w.output ORDER BY w.sequence DESC) FILTER (WHERE ((w.type = 3) OR (w.resolved = 'done'::text))))[1] AS output,
+                                    (array_agg(w.error ORDER BY w.sequence DESC) FILTER (WHERE (w.type = ANY (ARRAY[4, 5]))))[1] AS error,
+                                    max(w.sequence) FILTER (WHERE w.undoes) AS undo_at,
+                                    (array_agg(w.type ORDER BY w.sequence DESC) FILTER (WHERE w.undoes))[1] AS undo_type,
+                                    (array_agg(w.undo_resolved ORDER BY w.sequence DESC) FILTER (WHERE w.undoes))[1] AS undo_to,
+                                    (array_agg(w.attempt ORDER BY w.sequence DESC) FILTER (WHERE (w.type = 10)))[1] AS compensation_attempts,
+                                    (array_agg(w.error ORDER BY w.sequence DESC) FILTER (WHERE (w.type = ANY (ARRAY[12, 13]))))[1] AS compensation_error
+                                   FROM ( SELECT r.sequence,
+    r.type,
+    r.step,
+    r.attempt,
+    r.outcome,
+    r.error,
+    r.output,
+    r.resolved,
+    r.undo_resolved,
+    ((r.type = ANY (ARRAY[2, 3, 4, 5, 6, 7])) OR (r.resolved IS NOT NULL)) AS moves,
+    ((r.type = ANY (ARRAY[8, 10, 11, 12, 13])) OR (r.undo_resolved IS NOT NULL)) AS undoes,
+    (r.sequence >= COALESCE(max(r.sequence) FILTER (WHERE (r.resolved IS NOT NULL)) OVER (PARTITION BY r.step), 0)) AS counts,
+    bool_or((r.type = 9)) OVER () AS turned,
+    bool_or((r.type = ANY (ARRAY[14, 15, 22]))) OVER () AS ended,
+    bool_or((r.type = 22)) OVER () AS terminated,
+    max(r.sequence) FILTER (WHERE (r.type = 21)) OVER () AS retried_at,
+    min(r.sequence) FILTER (WHERE ((r.step = pivot.step) AND ((r.type = 3) OR (r.resolved = 'done'::text)))) OVER () AS pivot_done_at
+   FROM (( SELECT e.sequence,
+      e.type,
+      x.step,
+    CASE
+     WHEN (x.attempt ~ '^[0-9]{1,9}$'::text) THEN (x.attempt)::integer
+     ELSE NULL::integer
+    END AS attempt,
+      x.outcome,
+      x.error,
+      x.output,
+    CASE
+     WHEN ((e.type = 20) AND (x.operation = 'action'::text)) THEN x.resolution
+     ELSE NULL::text
+    END AS resolved,
+    CASE
+     WHEN ((e.type = 20) AND (x.operation = 'compensation'::text)) THEN x.resolution
+     ELSE NULL::text
+    END AS undo_resolved
+     FROM (saga.event e
+       LEFT JOIN LATERAL json_to_record(
+    CASE
+     WHEN (e.type <> ALL (ARRAY[1, 14])) THEN saga.readable(e.data)
+     ELSE NULL::json
+    END) x(step text, attempt text, outcome text, error text, output json, operation text, resolution text) ON (true))
+    WHERE (e.saga_id = s.id)) r
+     CROSS JOIN ( SELECT min((t.value ->> 'name'::text)) AS step
+     FROM json_array_elements(
+    CASE json_typeof((d.document -> 'steps'::text))
+     WHEN 'array'::text THEN (d.document -> 'steps'::text)
+     ELSE NULL::json
+    END) t(value)
+    WHERE ((t.value ->> 'pivot'::text) = 'true'::text)) pivot)) w
+                                  WHERE (w.step IS NOT NULL)
+                                  GROUP BY w.step) g ON ((g.step = p.step)))) o) n
+          ORDER BY n."position") f);
+
+--
+-- Name: VIEW steps; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON VIEW saga.steps IS 'One row a step of every saga, those not reached yet too; a saga''s steps stand in the order of its definition file.';
+
+--
+-- Name: COLUMN steps.outcome; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.steps.outcome IS 'done, failed (certainly not), unknown (it may have happened), or null before any attempt ended.';
+
+--
+-- Name: COLUMN steps.attempts; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.steps.attempts IS 'Attempts begun, over all retries; 0 for a step without a call.';
+
+--
+-- Name: COLUMN steps.output; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.steps.output IS 'Of a step that succeeded; null where it is JSON null too.';
+
+--
+-- Name: COLUMN steps.error; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.steps.error IS 'The name of the last failed attempt''s error, unless the step succeeded or was skipped.';
+
+--
+-- Name: COLUMN steps.compensation_status; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.steps.compensation_status IS 'Null until the saga turned back and the step is one to undo.';
+
+--
+-- Name: current_definition current_definition_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.current_definition
+    ADD CONSTRAINT current_definition_pkey PRIMARY KEY (saga);
+
+--
+-- Name: daemon daemon_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.daemon
+    ADD CONSTRAINT daemon_pkey PRIMARY KEY (id);
+
+--
+-- Name: definition definition_digest_key; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.definition
+    ADD CONSTRAINT definition_digest_key UNIQUE (digest);
+
+--
+-- Name: definition definition_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.definition
+    ADD CONSTRAINT definition_pkey PRIMARY KEY (id);
+
+--
+-- Name: event event_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (saga_id, sequence);
+
+--
+-- Name: key key_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.key
+    ADD CONSTRAINT key_pkey PRIMARY KEY (key);
+
+--
+-- Name: migration migration_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
+
+--
+-- Name: state state_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.state
+    ADD CONSTRAINT state_pkey PRIMARY KEY (id);
+
+--
+-- Name: state_work; Type: INDEX; Schema: saga; Owner: -
+--
+
+CREATE INDEX state_work ON saga.state USING btree (owner, due_at) WHERE ((owner IS NOT NULL) OR (due_at IS NOT NULL));
+
+--
+-- Name: INDEX state_work; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON INDEX saga.state_work IS 'The only way to work: WHERE owner IS NULL AND due_at <= statement_timestamp() ORDER BY owner, due_at for what is due, WHERE owner = $1 for a daemon''s own. (IS NULL does not tell the planner that owner is constant, so ORDER BY due_at alone would sort; clock_timestamp() is volatile, so it would filter every waiting saga.) Ended sagas are not in it.';
+
+--
+-- Name: definition definition_immutable; Type: TRIGGER; Schema: saga; Owner: -
+--
+
+CREATE TRIGGER definition_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.definition FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change('definitions are immutable, sagas run on the version they started with');
+
+--
+-- Name: event event_append_only; Type: TRIGGER; Schema: saga; Owner: -
+--
+
+CREATE TRIGGER event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.event FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change('events are append-only, a saga''s state is the fold of all of them');
+
+--
+-- Name: current_definition current_definition_definition_id_fkey; Type: FK CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.current_definition
+    ADD CONSTRAINT current_definition_definition_id_fkey FOREIGN KEY (definition_id) REFERENCES saga.definition(id);
+
+--
+-- Name: SCHEMA saga; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA saga TO saga_operator;
+GRANT USAGE ON SCHEMA saga TO saga_reader;
+GRANT USAGE ON SCHEMA saga TO saga_starter;
+
+--
+-- Name: FUNCTION accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION append_operator_event(id uuid, expected_sequence integer, type smallint, data json); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.append_operator_event(id uuid, expected_sequence integer, type smallint, data json) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.append_operator_event(id uuid, expected_sequence integer, type smallint, data json) TO saga_operator;
+
+--
+-- Name: FUNCTION apply_definition(saga text, digest bytea, document json, activate boolean); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.apply_definition(saga text, digest bytea, document json, activate boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.apply_definition(saga text, digest bytea, document json, activate boolean) TO saga_operator;
+
+--
+-- Name: FUNCTION cancel(id_or_key text, reason text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.cancel(id_or_key text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.cancel(id_or_key text, reason text) TO saga_operator;
+GRANT ALL ON FUNCTION saga.cancel(id_or_key text, reason text) TO saga_starter;
+
+--
+-- Name: FUNCTION cancel(id uuid, reason text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.cancel(id uuid, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.cancel(id uuid, reason text) TO saga_operator;
+GRANT ALL ON FUNCTION saga.cancel(id uuid, reason text) TO saga_starter;
+
+--
+-- Name: FUNCTION check_label(p_what text, p_label text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.check_label(p_what text, p_label text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION fence(daemon integer, epoch integer); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.fence(daemon integer, epoch integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION find(id_or_key text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.find(id_or_key text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION grant_roles(); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.grant_roles() FROM PUBLIC;
+
+--
+-- Name: FUNCTION id_at(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.id_at(at timestamp with time zone) FROM PUBLIC;
+
+--
+-- Name: FUNCTION is_past_pivot(p_id uuid, p_definition_id integer); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.is_past_pivot(p_id uuid, p_definition_id integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION new_id(); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.new_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.new_id() TO saga_operator;
+GRANT ALL ON FUNCTION saga.new_id() TO saga_starter;
+
+--
+-- Name: FUNCTION parse_json(p_what text, p_text text, p_maximum_bytes integer); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.parse_json(p_what text, p_text text, p_maximum_bytes integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION refuse_change(); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.refuse_change() FROM PUBLIC;
+
+--
+-- Name: FUNCTION start(saga text, input json, key text, correlation_id text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.start(saga text, input json, key text, correlation_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.start(saga text, input json, key text, correlation_id text) TO saga_operator;
+GRANT ALL ON FUNCTION saga.start(saga text, input json, key text, correlation_id text) TO saga_starter;
+
+--
+-- Name: FUNCTION start(saga text, input jsonb, key text, correlation_id text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.start(saga text, input jsonb, key text, correlation_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.start(saga text, input jsonb, key text, correlation_id text) TO saga_operator;
+GRANT ALL ON FUNCTION saga.start(saga text, input jsonb, key text, correlation_id text) TO saga_starter;
+
+--
+-- Name: FUNCTION start(saga text, input text, key text, correlation_id text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.start(saga text, input text, key text, correlation_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.start(saga text, input text, key text, correlation_id text) TO saga_operator;
+GRANT ALL ON FUNCTION saga.start(saga text, input text, key text, correlation_id text) TO saga_starter;
+
+--
+-- Name: FUNCTION start_full(saga text, input json, key text, correlation_id text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.start_full(saga text, input json, key text, correlation_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.start_full(saga text, input json, key text, correlation_id text) TO saga_operator;
+GRANT ALL ON FUNCTION saga.start_full(saga text, input json, key text, correlation_id text) TO saga_starter;
+
+--
+-- Name: FUNCTION started_before(p_saga text, p_document jsonb, p_key text, OUT id uuid, OUT definition_id integer); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.started_before(p_saga text, p_document jsonb, p_key text, OUT id uuid, OUT definition_id integer) FROM PUBLIC;
+
+--
+-- Name: TABLE current_definition; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.current_definition TO saga_operator;
+GRANT SELECT ON TABLE saga.current_definition TO saga_reader;
+
+--
+-- Name: TABLE daemon; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.daemon TO saga_operator;
+GRANT SELECT ON TABLE saga.daemon TO saga_reader;
+
+--
+-- Name: TABLE state; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.state TO saga_operator;
+GRANT SELECT ON TABLE saga.state TO saga_reader;
+
+--
+-- Name: TABLE daemons; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.daemons TO saga_operator;
+GRANT SELECT ON TABLE saga.daemons TO saga_reader;
+
+--
+-- Name: TABLE definition; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.definition TO saga_operator;
+GRANT SELECT ON TABLE saga.definition TO saga_reader;
+
+--
+-- Name: TABLE event; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.event TO saga_operator;
+GRANT SELECT ON TABLE saga.event TO saga_reader;
+
+--
+-- Name: TABLE events; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.events TO saga_operator;
+GRANT SELECT ON TABLE saga.events TO saga_reader;
+
+--
+-- Name: TABLE key; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.key TO saga_operator;
+GRANT SELECT ON TABLE saga.key TO saga_reader;
+
+--
+-- Name: TABLE migration; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.migration TO saga_operator;
+GRANT SELECT ON TABLE saga.migration TO saga_reader;
+
+--
+-- Name: TABLE sagas; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.sagas TO saga_operator;
+GRANT SELECT ON TABLE saga.sagas TO saga_reader;
+
+--
+-- Name: TABLE steps; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.steps TO saga_operator;
+GRANT SELECT ON TABLE saga.steps TO saga_reader;
+
+--
+-- PostgreSQL database dump complete
+--
