@@ -70,7 +70,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "SagaDatabase",
-            dependencies: ["CLibpq", "PostgresClient", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "CLibpq", "PostgresClient", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .target(
             name: "SagaTestKit",
@@ -153,13 +156,19 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "SagaDatabaseTests", dependencies: ["PostgresClient", "SagaDatabase"], swiftSettings: strict),
+            name: "SagaDatabaseTests",
+            dependencies: ["PostgresClient", "SagaDatabase", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
         .testTarget(
             name: "SagaCLITests",
             dependencies: [
                 "JSON", "PostgresClient", "SagaCore", "SagaEngine", "SagaPostgres", "SagaTestKit", "saga",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DemoTests",
+            dependencies: ["SagaCore", "SagaDatabase", "order-demo", "saga", "sagad"],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["JSON", "SagaTestKit", "order-demo", "saga", "sagad"],

@@ -74,7 +74,9 @@ final class HasNode: Node {
 
     func evaluate(_ frame: inout Frame) throws(CELError) -> CELValue {
         try frame.spend(at: offset)
-        return .bool(try Access.find(field, in: try operand.evaluate(&frame), at: offset) != nil)
+        let found = try Access.find(field, in: try operand.evaluate(&frame), at: offset)
+        if case .object(let object) = found { return .bool(!object.isNull) }
+        return .bool(found != nil)
     }
 }
 
@@ -144,6 +146,8 @@ enum Access {
             return object[name].map(CELValue.json)
         case .map(let map):
             return map[key]
+        case .object(let object) where object.isNull:
+            return value
         case .object(let object):
             guard case .string(let name) = key else { return nil }
             return try found(name, in: object, at: offset)

@@ -36,9 +36,15 @@ public protocol CELObject: Sendable {
     /// payload not yet parsed. Of a variable it is asked for once an evaluation, when the variable is first read.
     /// Nil, the default, means an object with members.
     func value() throws(CELError) -> CELValue?
+
+    /// Whether this stands for null although it is an object, so that a member of it can be asked for: what its
+    /// `member` gives, null again as a rule, rather than an error. False by default.
+    var isNull: Bool { get }
 }
 
 extension CELObject {
+    public var isNull: Bool { false }
+
     public func value() throws(CELError) -> CELValue? { nil }
 }
 
@@ -49,7 +55,10 @@ extension CELValue {
     /// The same value with a JSON scalar turned into the language's own; lists and maps stay as they are.
     @inline(__always)
     var native: CELValue {
-        guard case .json(let json) = self else { return self }
+        guard case .json(let json) = self else {
+            if case .object(let object) = self, object.isNull { return .null }
+            return self
+        }
         switch json {
         case .null: return .null
         case .bool(let value): return .bool(value)

@@ -172,7 +172,7 @@ enum Entries {
         switch value {
         case .map(let map): self = .map(map)
         case .json(.object(let object)): self = .json(object.members)
-        case .object(let object): self = .object(object, names: object.memberNames)
+        case .object(let object) where !object.isNull: self = .object(object, names: object.memberNames)
         default: return nil
         }
     }

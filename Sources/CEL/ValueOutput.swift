@@ -121,7 +121,7 @@ private struct Output {
     }
 
     private mutating func scalar(_ value: CELValue) throws(CELError) -> JSON {
-        switch value {
+        switch value.native {
         case .null: return .null
         case .bool(let truth): return .bool(truth)
         case .int(let number): return .number(JSONNumber(number))

@@ -9,13 +9,15 @@ extension SagaEngine {
         }
     }
 
-    /// Looks once and takes what is due; returns how many sagas.
+    /// Waits a while for sagas to be due and takes them; returns how many.
     func claimOnce() async -> Int {
         guard let lease, leaseHolds, phase == .working else { return 0 }
         let room = configuration.maximumSagas - runners.count
         let incarnation = incarnation
         do throws(StoreError) {
-            guard try await store.hasDueSagas(lease) else { return 0 }
+            // Asked anew each second, since the lease may be another by then.
+            let interval = configuration.probeInterval
+            guard try await store.waitForDueSagas(lease, every: interval, upTo: .seconds(1)) else { return 0 }
             let ids = try await store.claim(lease, limit: max(0, min(room, configuration.claimSize)))
             guard incarnation == self.incarnation, !ids.isEmpty else { return 0 }
             try await takeUp(ids, lease: lease)

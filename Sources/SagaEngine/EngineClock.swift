@@ -6,7 +6,7 @@ public protocol EngineClock: Sendable {
     func now() -> Int64
 
     /// Returns at `deadline` (in the same microseconds) or when the task is cancelled.
-    func sleep(until deadline: Int64) async
+    nonisolated(nonsending) func sleep(until deadline: Int64) async
 }
 
 /// The database's clock as a daemon follows it: a reading, counted on by the monotonic clock.

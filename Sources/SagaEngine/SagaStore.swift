@@ -14,8 +14,11 @@ public protocol SagaStore: Sendable {
     /// Ends the leases of daemons whose time has passed and frees their sagas; returns how many daemons.
     func takeOverLost(_ lease: Lease) async throws(StoreError) -> Int
 
-    /// Whether `claim` would find something: the cheapest question there is, asked all the time.
-    func hasDueSagas(_ lease: Lease) async throws(StoreError) -> Bool
+    /// Waits until `claim` would find something: asks at once and then `every` so often, for at most `limit`; a
+    /// cancelled task ends it too. Returns whether there is something.
+    ///
+    /// An idle daemon does nothing else all day, so this has to cost next to nothing.
+    func waitForDueSagas(_ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan) async throws(StoreError) -> Bool
 
     /// Takes up to `limit` sagas that are due and nobody's, and all of its own that were changed from outside.
     func claim(_ lease: Lease, limit: Int) async throws(StoreError) -> [SagaID]

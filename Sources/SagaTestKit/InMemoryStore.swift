@@ -129,7 +129,10 @@ public actor InMemoryStore: SagaStore {
         return lost.count
     }
 
-    public func hasDueSagas(_ lease: Lease) throws(StoreError) -> Bool {
+    /// Looks once: whoever asks comes again.
+    public func waitForDueSagas(
+        _ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan
+    ) throws(StoreError) -> Bool {
         try failIfAsked()
         return rows.contains { isDue($0.value, for: lease.daemon) }
     }

@@ -150,7 +150,7 @@ actor Daemon {
             configuration: configuration,
             store: PostgresStore(pool: pool),
             invoker: invoker,
-            clock: BootClock(),
+            clock: BootClock(thread: thread),
             identity: DaemonIdentity(host: Self.hostName(), pid: getpid(), version: programVersion),
             parse: { DefinitionParser.parse($0).definition },
             logger: logger,

@@ -31,7 +31,8 @@ import Testing
                 #"{"orderId":"order-07","customer":"order-07@example.com","card":"visa","country":"ZZ","items":[{"sku":"lamp","quantity":3,"unitPriceCents":3990}]}"#,
                 #"{"orderId":"order-08","customer":"order-08@example.com","card":"visa","country":"AT","items":[{"sku":"mug","quantity":3,"unitPriceCents":850},{"sku":"kettle","quantity":1,"unitPriceCents":2495}]}"#,
                 #"{"orderId":"order-09","customer":"order-09@example.com","card":"refund-fails-first","country":"ZZ","items":[{"sku":"chair","quantity":3,"unitPriceCents":8900}]}"#,
-            ])
+            ]
+        )
     }
 
     @Test func numbersOfManyOrdersSortAsText() {

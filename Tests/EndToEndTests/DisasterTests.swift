@@ -6,11 +6,11 @@ import Testing
 /// Daemons and servers that go away at the worst moment.
 @Suite(.timeLimit(.minutes(5))) struct DisasterTests {
     @Test func aKilledDaemonsSagasAreTakenOverAndNothingIsDoneTwice() async throws {
-        let test = try await Installation.make()
+        let test = try await Installation.make(hold: "2500ms")
         let first = try await test.daemon()
         var ids: [String] = []
-        for number in 0..<6 { ids.append(try await test.start(number % 2 == 0 ? "slow" : "fine", key: "k-\(number)")) }
-        _ = try await test.wait(for: ids[0], ["running"])
+        for number in 0..<4 { ids.append(try await test.start(number < 2 ? "fine" : "slow", key: "k-\(number)")) }
+        _ = try await test.wait(for: ids[3], ["running"])
         first.signal(SIGKILL)
         #expect(await first.ending().status == -SIGKILL)
         let second = try await test.daemon()
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func aDaemonThatIsToldToStopWaitsForItsCallAndFreesItsSagas() async throws {
-        let test = try await Installation.make()
+        let test = try await Installation.make(hold: "2500ms")
         let first = try await test.daemon()
         let id = try await test.start("slow", key: "drained")
         _ = try await test.wait(for: id, ["running"])
@@ -41,7 +41,7 @@ import Testing
 
     @Test func aDaemonOutlivesARestartOfTheDatabase() async throws {
         let postgres = TestPostgres()
-        let test = try await Installation.make(postgres: postgres)
+        let test = try await Installation.make(postgres: postgres, hold: "1500ms")
         let daemon = try await test.daemon()
         var ids: [String] = []
         for number in 0..<6 { ids.append(try await test.start(number % 2 == 0 ? "slow" : "fine", key: "r-\(number)")) }
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func aDaemonThatIsPausedBeyondItsLeaseWritesNothingAndComesBack() async throws {
-        let test = try await Installation.make()
+        let test = try await Installation.make(hold: "2500ms")
         let zombie = try await test.daemon()
         let id = try await test.start("slow", key: "zombie")
         _ = try await test.wait(for: id, ["running"])

@@ -12,13 +12,14 @@ final class Installation: Sendable {
     let services: TestProgram
     let environment: [String: String]
 
-    static func make(postgres: TestPostgres = .shared) async throws -> Installation {
+    /// - Parameter hold: how long a slow answer takes.
+    static func make(postgres: TestPostgres = .shared, hold: String = "300ms") async throws -> Installation {
         let folder = NSTemporaryDirectory() + "saga-e2e-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder + "/sagas", withIntermediateDirectories: true)
         try order.write(toFile: folder + "/sagas/order.json", atomically: true, encoding: .utf8)
         // The services' books stay up when a test stops the orchestrator's server.
         let books = try await TestPostgres.shared.database()
-        let services = try TestProgram("order-demo", ["--database", books, "--all", "--ports", "0,0,0,0", "--hold", "300ms"])
+        let services = try TestProgram("order-demo", ["--database", books, "--all", "--ports", "0,0,0,0", "--hold", "\(hold)"])
         let line = try #require(await services.firstLine(), "order-demo said: \(services.errorsSoFar)")
         let ports = try JSON.parse(line)
         var environment: [String: String] = [:]

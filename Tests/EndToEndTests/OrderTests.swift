@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func aCancelIsActedOnWhileACallIsInFlight() async throws {
-        let test = try await Installation.make()
+        let test = try await Installation.make(hold: "2500ms")
         let daemon = try await test.daemon()
         let id = try await test.start("slow", key: "cancelled")
         _ = try await test.wait(for: id, ["running"])

@@ -35,7 +35,7 @@ struct TestClock: EngineClock {
         return elapsed.seconds * 1_000_000 + elapsed.attoseconds / 1_000_000_000_000
     }
 
-    func sleep(until deadline: Int64) async {
+    nonisolated(nonsending) func sleep(until deadline: Int64) async {
         try? await clock.sleep(until: origin.advanced(by: .microseconds(deadline)))
     }
 }

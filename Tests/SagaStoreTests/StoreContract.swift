@@ -59,6 +59,13 @@ enum StoreKind: String, CaseIterable, Sendable {
     }
 }
 
+extension SagaStore {
+    /// Whether anything is due right now.
+    fileprivate func hasDueSagas(_ lease: Lease) async throws(StoreError) -> Bool {
+        try await waitForDueSagas(lease, every: .milliseconds(1), upTo: .zero)
+    }
+}
+
 private let me = DaemonIdentity(host: "here", pid: 1, version: "test")
 
 private func event(_ sequence: Int, _ type: EventType = .stepStarted) -> StoredEvent {

@@ -64,8 +64,13 @@ extension SagaState {
     private func nextDueForward(in definition: Definition) -> Instant? {
         var due: Instant?
         if !isPaused {
-            for step in steps {
+            for (index, step) in steps.enumerated() {
                 if let at = step.action.dueAt { due = min(due ?? at, at) }
+                if step.action.phase == .idle, !step.isSkipped,
+                    definition.graph.predecessors[index].allSatisfy({ steps[$0].isEnded })
+                {
+                    due = startedAt
+                }
             }
         }
         if let deadline = definition.deadline, !isPastPivot(in: definition), !pivotIsOpen(in: definition) {
@@ -79,7 +84,8 @@ extension SagaState {
         let hasFailed = steps.contains { $0.compensation.phase == .failed }
         if hasFailed, definition.onCompensationFailure == .halt { return nil }
         var due = steps.compactMap(\.compensation.dueAt).min()
-        if let lostCallsEnd, !steps.contains(where: { $0.compensation.phase != .idle }) { due = lostCallsEnd }
+        // With none under way or waiting, the next to begin is due as soon as lost calls must have ended.
+        if due == nil, !steps.contains(where: { $0.compensation.isRunning }) { due = startedAt }
         return due.map { max($0, lostCallsEnd ?? $0) }
     }
 }

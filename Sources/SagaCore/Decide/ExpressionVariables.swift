@@ -34,9 +34,9 @@ final class PayloadVariable: CELObject {
 struct MissingOutput: CELObject {
     var memberNames: [String] { [] }
 
-    func member(_ name: String) throws(CELError) -> CELValue? { .object(self) }
+    var isNull: Bool { true }
 
-    func value() throws(CELError) -> CELValue? { .null }
+    func member(_ name: String) throws(CELError) -> CELValue? { .object(self) }
 }
 
 /// `saga.id`, `.key`, `.name`.

@@ -3,17 +3,28 @@ import SagaCore
 import SagaEngine
 
 extension PostgresStore {
-    /// Two looks into the same small index; nothing is locked or written.
-    public func hasDueSagas(_ lease: Lease) async throws(StoreError) -> Bool {
-        do throws(PostgresError) {
-            let result = try await pool.query(
-                """
-                SELECT EXISTS (SELECT FROM saga.state WHERE owner IS NULL AND due_at <= now())
-                    OR EXISTS (SELECT FROM saga.state WHERE owner = $1 AND due_at <= now())
-                """, [.int4(lease.daemon)], timeout: timeout)
-            return try result.rows.first?.decode(0) ?? false
-        } catch {
+    /// Two looks into the same small index; nothing is locked or written. The connection's own thread does the waiting,
+    /// so that a look that finds nothing wakes no other thread.
+    public func waitForDueSagas(
+        _ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan
+    ) async throws(StoreError) -> Bool {
+        let statement = PostgresStatement(
+            """
+            SELECT EXISTS (SELECT FROM saga.state WHERE owner IS NULL AND due_at <= now())
+                OR EXISTS (SELECT FROM saga.state WHERE owner = $1 AND due_at <= now())
+            """, [.int4(lease.daemon)])
+        do {
+            return try await pool.withConnection { connection in
+                try await connection.poll(
+                    statement, every: interval.duration, upTo: limit.duration, timeout: timeout
+                ) { result in
+                    (try? result.rows.first?.decode(0, as: Bool.self)) ?? false
+                }
+            }
+        } catch let error as PostgresError {
             throw StoreError(error)
+        } catch {
+            throw .unavailable("\(error)")
         }
     }
 

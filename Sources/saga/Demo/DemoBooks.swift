@@ -111,7 +111,9 @@ struct DemoAudit {
                 lines.append("\(book.service.rawValue) knows \(entry.order), which was never ordered")
             }
             if let reserved = book.reservedStock, reserved != book.amount {
-                lines.append("\(reserved) units of stock are reserved, but the orders' reservations are of \(book.amount)")
+                lines.append(
+                    "\(reserved) units of stock are reserved, but the orders' reservations are of \(book.amount)"
+                )
             }
         }
         return lines
@@ -130,7 +132,9 @@ struct DemoAudit {
             let held = entries.reduce(0) { $0 + $1.held }
             let service = book.service
             guard held == expected else {
-                lines.append("\(id) is \(end.status.name), but \(service.rawValue) holds \(held) \(service.effect)s for it")
+                lines.append(
+                    "\(id) is \(end.status.name), but \(service.rawValue) holds \(held) \(service.effect)s for it"
+                )
                 continue
             }
             let amount = entries.reduce(0) { $0 + ($1.amount ?? 0) }

@@ -14,7 +14,8 @@ struct DemoCommand: AsyncParsableCommand {
             made to fail, and shows what became of them and whether the services' books agree. All of it is stopped at \
             the end. It lies in the folder demo of SAGA_HOME (.saga), which is cleared at each start. Exits 1 when an \
             order didn't end as it should or the books disagree.
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("How many orders are started, 1 to 500.", valueName: "n"))
     var orders = 40
@@ -77,7 +78,9 @@ struct DemoRun: Sendable {
 
     /// - Returns: whether the books agree.
     private func show(
-        _ installation: DemoInstallation, _ programs: DemoPrograms, since began: ContinuousClock.Instant
+        _ installation: DemoInstallation,
+        _ programs: DemoPrograms,
+        since began: ContinuousClock.Instant
     ) async throws -> Bool {
         Output.line("Starting PostgreSQL, four services and sagad (logs in \(installation.home.shownPath))")
         try await installation.start()
@@ -86,7 +89,11 @@ struct DemoRun: Sendable {
         let ends = try await follow(reader, installation)
         let books = try await installation.books()
         let report = DemoReport(
-            ends: ends, books: books, example: try await example(of: ends, reader), terminal: terminal)
+            ends: ends,
+            books: books,
+            example: try await example(of: ends, reader),
+            terminal: terminal
+        )
         Output.lines(report.lines)
         let disagreements = DemoAudit(ends: ends, books: books).disagreements.count
         if disagreements == 0 {
@@ -128,7 +135,8 @@ struct DemoRun: Sendable {
             guard ContinuousClock.now - changed < Self.patience else {
                 Output.raw(progress.end)
                 throw CommandFailure(
-                    "nothing has happened to the orders for \(Self.patience) (\(installation.home.daemonLog))")
+                    "nothing has happened to the orders for \(Self.patience) (\(installation.home.daemonLog))"
+                )
             }
             try await Task.sleep(for: .milliseconds(terminal.isTerminal ? 50 : 100))
         }
@@ -147,7 +155,8 @@ struct DemoRun: Sendable {
     }
 
     private func example(
-        of ends: [DemoEnd], _ reader: SagaReader
+        of ends: [DemoEnd],
+        _ reader: SagaReader
     ) async throws -> (end: DemoEnd, events: [StoredEvent])? {
         guard let end = DemoReport.example(among: ends) else { return nil }
         return (end, try await reader.requireRecord(end.order.id).events)
@@ -157,13 +166,18 @@ struct DemoRun: Sendable {
 
     /// Waits for Ctrl-C, which is the way to end this and no failure.
     private func keep(
-        _ installation: DemoInstallation, _ programs: DemoPrograms, _ ends: [DemoEnd]
+        _ installation: DemoInstallation,
+        _ programs: DemoPrograms,
+        _ ends: [DemoEnd]
     ) async throws {
         let home = installation.home
         try home.write(DemoOrder.sample.input.bytes + [UInt8(ascii: "\n")], to: home.sampleInput)
         let suggestions = DemoSuggestions(
-            program: DemoSuggestions.callName(of: programs.saga), database: home.cluster.connectionString(),
-            example: DemoReport.example(among: ends)?.order.id ?? "order-01", input: home.sampleInput)
+            program: DemoSuggestions.callName(of: programs.saga),
+            database: home.cluster.connectionString(),
+            example: DemoReport.example(among: ends)?.order.id ?? "order-01",
+            input: home.sampleInput
+        )
         Output.lines(["", "All of it runs on until Ctrl-C. To try from another terminal:"] + suggestions.lines)
         do {
             while true {

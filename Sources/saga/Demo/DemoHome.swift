@@ -39,8 +39,13 @@ final class DemoHome: Sendable {
         // libpq would take these for the demo's own connections as well.
         for name in ProcessInfo.processInfo.environment.keys where name.hasPrefix("PG") { unsetenv(name) }
         let location = try DatabaseLocation.resolve(
-            option: nil, environment: environment, currentDirectory: FileManager.default.currentDirectoryPath)
-        guard case .embedded(let outer) = location else { throw CommandFailure("the demo has no place for its database") }
+            option: nil,
+            environment: environment,
+            currentDirectory: FileManager.default.currentDirectoryPath
+        )
+        guard case .embedded(let outer) = location else {
+            throw CommandFailure("the demo has no place for its database")
+        }
         let path = "\(outer.home)/demo"
         try makeFolder(path)
         let lock = open("\(path)/demo.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
@@ -68,7 +73,8 @@ final class DemoHome: Sendable {
             try await Task.sleep(for: .milliseconds(100))
         }
         do {
-            for file in [sagas, sampleInput, daemonLog, servicesLog] where FileManager.default.fileExists(atPath: file) {
+            for file in [sagas, sampleInput, daemonLog, servicesLog] where FileManager.default.fileExists(atPath: file)
+            {
                 try FileManager.default.removeItem(atPath: file)
             }
         } catch {

@@ -43,7 +43,10 @@ actor DemoInstallation {
                 programs.orderDemo, "--all", "--ports", "0,0,0,0", "--stock", "1000", "--hold", "250ms", "--database",
                 use.connectionString(database: Self.participants),
             ],
-            environment: home.environment, log: home.servicesLog, readsOutput: true)
+            environment: home.environment,
+            log: home.servicesLog,
+            readsOutput: true
+        )
         self.services = services
         try await register(use)
         ports = try await listening(services)
@@ -96,11 +99,17 @@ actor DemoInstallation {
     private func register(_ use: ClusterUse) async throws {
         let logger = Logger(label: "saga", factory: { _ in SwiftLogNoOpLogHandler() })
         let configuration = PostgresConfiguration(
-            use.connectionString(), applicationName: "saga demo", maximumConnections: 2)
+            use.connectionString(),
+            applicationName: "saga demo",
+            maximumConnections: 2
+        )
         let pool = PostgresPool(configuration, logger: logger)
         self.pool = pool
         _ = try await Migrator(pool: pool, logger: logger).migrate()
-        _ = try await DefinitionRegistry(pool: pool).apply([(definition.definition, definition.document)], activate: true)
+        _ = try await DefinitionRegistry(pool: pool).apply(
+            [(definition.definition, definition.document)],
+            activate: true
+        )
     }
 
     private func listening(_ services: DemoChild) async throws -> [DemoService: Int] {
@@ -128,8 +137,11 @@ actor DemoInstallation {
         environment["SAGA_HOME"] = home.path
         for (service, port) in ports { environment[service.variable] = "http://127.0.0.1:\(port)" }
         let daemon = try DemoChild(
-            "sagad", [programs.sagad, "--sagas", home.sagas, "--drain", "2s"], environment: environment,
-            log: home.daemonLog)
+            "sagad",
+            [programs.sagad, "--sagas", home.sagas, "--drain", "2s"],
+            environment: environment,
+            log: home.daemonLog
+        )
         self.daemon = daemon
         let reader = SagaReader(pool: try database())
         let end = ContinuousClock.now + Self.patience

@@ -18,7 +18,7 @@ enum DemoFate: String, CaseIterable, Sendable {
         case .soldOut: "an article is sold out"
         case .noCarrier: "no carrier for the country"
         case .answersLost: "the charge's answers are lost"
-        case .refundFailsFirst: "no carrier, first refund fails"
+        case .refundFailsFirst: "no carrier, a refund fails"
         }
     }
 
@@ -69,7 +69,10 @@ struct DemoOrder: Sendable, Hashable {
 
     /// An order for somebody who plays with what `--keep` leaves running.
     static let sample = DemoOrder(
-        id: "my-order", fate: .fine, items: [Item(sku: "book", quantity: 1, unitPriceCents: 1_490)])
+        id: "my-order",
+        fate: .fine,
+        items: [Item(sku: "book", quantity: 1, unitPriceCents: 1_490)]
+    )
 
     var units: Int { items.reduce(0) { $0 + $1.quantity } }
     var cents: Int { items.reduce(0) { $0 + $1.quantity * $1.unitPriceCents } }

@@ -11,12 +11,16 @@ struct DemoPrograms: Sendable {
     ///
     /// - Throws: `CommandFailure` naming what is missing.
     static func find() throws(CommandFailure) -> DemoPrograms {
-        guard let real = realpath("/proc/self/exe", nil) else { throw CommandFailure("can't find this program's folder") }
+        guard let real = realpath("/proc/self/exe", nil) else {
+            throw CommandFailure("can't find this program's folder")
+        }
         defer { free(real) }
         let saga = String(cString: real)
         let folder = saga.lastIndex(of: "/").map { String(saga[..<$0]) } ?? ""
         for name in ["sagad", "order-demo"] where access("\(folder)/\(name)", X_OK) != 0 {
-            throw CommandFailure("the demo needs \(name) beside saga, but there is none in \(folder): build all programs")
+            throw CommandFailure(
+                "the demo needs \(name) beside saga, but there is none in \(folder): build all programs"
+            )
         }
         return DemoPrograms(saga: saga, sagad: "\(folder)/sagad", orderDemo: "\(folder)/order-demo")
     }
@@ -56,7 +60,11 @@ actor DemoChild {
     ///   - readsOutput: whether its standard output is for `line(within:)` instead.
     /// - Throws: `CommandFailure`.
     init(
-        _ name: String, _ command: [String], environment: [String: String], log: String, readsOutput: Bool = false
+        _ name: String,
+        _ command: [String],
+        environment: [String: String],
+        log: String,
+        readsOutput: Bool = false
     ) throws(CommandFailure) {
         let life = try Pipe()
         let out: Pipe? = readsOutput ? try Pipe() : nil
@@ -150,7 +158,9 @@ actor DemoChild {
     }
 
     private static func spawn(
-        _ command: [String], _ environment: [String], _ actions: inout posix_spawn_file_actions_t
+        _ command: [String],
+        _ environment: [String],
+        _ actions: inout posix_spawn_file_actions_t
     ) -> Result<pid_t, SpawnError> {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -24,9 +24,12 @@ struct DemoReport {
         let undone = ends.count { $0.status == .compensated }
         let unknown = ends.count { $0.status == .compensated && $0.order.fate == .answersLost }
         var orders = counted(ends.count { $0.status == .completed }, "order") + " went through all four services"
-        if undone > 0 { orders += ", and \(undone) failed on the way and \(undone == 1 ? "was" : "were") undone in reverse" }
+        if undone > 0 {
+            orders += ", and \(undone) failed on the way and \(undone == 1 ? "was" : "were") undone in reverse order"
+        }
         if unknown > 0 { orders += ", \(unknown) of them without anybody knowing whether the card had been charged" }
-        let events = "Every step was committed to PostgreSQL before it was acted on, and the services hold just what the"
+        let events =
+            "Every step was committed to PostgreSQL before it was acted on, and the services hold just what the"
             + " completed orders asked for"
         return ["\(orders).", "\(events)."].flatMap { $0.wrapped(to: min(terminal.width, 100)) }
     }
@@ -41,8 +44,11 @@ struct DemoReport {
     /// Two columns are for the indentation.
     private var inner: Terminal {
         Terminal(
-            isTerminal: terminal.isTerminal, hasColour: terminal.hasColour, width: min(terminal.width, 100) - 2,
-            height: terminal.height)
+            isTerminal: terminal.isTerminal,
+            hasColour: terminal.hasColour,
+            width: min(terminal.width, 100) - 2,
+            height: terminal.height
+        )
     }
 
     private func section(_ title: String, _ lines: [String]) -> [String] {
@@ -53,7 +59,8 @@ struct DemoReport {
         let statuses = SagaStatus.allCases.filter { status in ends.contains { $0.status == status } }
         var table = Table(
             [.init("IN STORE", minimum: 20), .init("ORDERS", isNumeric: true)]
-                + statuses.map { .init($0.name.uppercased(), isNumeric: true) } + [.init("FAILED ON", minimum: 20)])
+                + statuses.map { .init($0.name.uppercased(), isNumeric: true) } + [.init("FAILED ON", minimum: 20)]
+        )
         for fate in DemoFate.allCases {
             let those = ends.filter { $0.order.fate == fate }
             if those.isEmpty { continue }
@@ -64,7 +71,8 @@ struct DemoReport {
             var failures: [String] = []
             for case let failure? in those.map(\.failure) where !failures.contains(failure) { failures.append(failure) }
             table.add(
-                [.init(fate.text), .init(String(those.count))] + counts + [.init(failures.joined(separator: "; "))])
+                [.init(fate.text), .init(String(those.count))] + counts + [.init(failures.joined(separator: "; "))]
+            )
         }
         return table.lines(for: inner)
     }
@@ -94,7 +102,9 @@ struct DemoReport {
             let text = "They agree with the ends: each completed order has one of each held, all others have none."
             return text.wrapped(to: inner.width).map { "  " + terminal.paint($0, .green) }
         }
-        let shown = wrong.prefix(20).map { "  " + terminal.paint("disagrees: \($0)".truncated(to: inner.width), .boldRed) }
+        let shown = wrong.prefix(20).map {
+            "  " + terminal.paint("disagrees: \($0)".truncated(to: inner.width), .boldRed)
+        }
         return shown + (wrong.count > 20 ? ["  … and \(wrong.count - 20) more"] : [])
     }
 }
