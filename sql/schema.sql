@@ -713,13 +713,13 @@ CREATE TABLE saga.daemon (
 -- Name: TABLE daemon; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON TABLE saga.daemon IS 'One row an incarnation of a daemon: its lease covers every saga it owns. A batch locks the row FOR KEY SHARE at its epoch (saga.fence); renewal updates no key column, so it waits for no batch; takeover locks FOR UPDATE, so it waits for the batches under way, then raises the epoch.';
+COMMENT ON TABLE saga.daemon IS 'One row an incarnation of a daemon: its lease covers every saga it owns. A batch locks the row FOR KEY SHARE at its epoch (saga.fence); renewal updates no key column, so it waits for no batch; takeover locks FOR UPDATE, frees its sagas and deletes the row, after which no batch of it passes.';
 
 --
 -- Name: COLUMN daemon.epoch; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON COLUMN saga.daemon.epoch IS 'Raised by whoever takes the lease away: every batch of an earlier epoch is refused whole.';
+COMMENT ON COLUMN saga.daemon.epoch IS 'Raised when a commit in doubt is read back: every batch of an earlier epoch is refused whole.';
 
 --
 -- Name: COLUMN daemon.lease_until; Type: COMMENT; Schema: saga; Owner: -

@@ -15,6 +15,10 @@ extension SagaEngine {
         let room = configuration.maximumSagas - runners.count
         let incarnation = incarnation
         do throws(StoreError) {
+            if mustReclaim {
+                mustReclaim = false
+                try await store.reclaim(lease, except: runners.keys.sorted())
+            }
             // Asked anew each second, since the lease may be another by then.
             let interval = configuration.probeInterval
             guard try await store.waitForDueSagas(lease, every: interval, upTo: .seconds(1)) else { return 0 }
@@ -23,6 +27,7 @@ extension SagaEngine {
             try await takeUp(ids, lease: lease)
             return ids.count
         } catch {
+            mustReclaim = true
             handle(error, doing: "claiming", under: lease)
             await clock.sleep(until: clock.now() + 100_000)
             return 0
@@ -32,32 +37,24 @@ extension SagaEngine {
     /// Loads sagas that this daemon's row owns now. One that is in memory already was changed from outside.
     private func takeUp(_ ids: [SagaID], lease: Lease) async throws(StoreError) {
         let incarnation = incarnation
+        // Whatever fails on the way leaves sagas that are this daemon's and that nobody else looks for: `mustReclaim`.
         var missing: [SagaID] = []
         for id in ids {
             if let runner = runners[id] { reload(runner) } else { missing.append(id) }
         }
-        while !missing.isEmpty {
-            let stored: [StoredSaga]
-            do throws(StoreError) { stored = try await store.load(missing) } catch {
-                // They are this daemon's now and nobody else looks for them.
-                guard case .unavailable(let reason) = error, incarnation == self.incarnation else { throw error }
-                logger.warning("claimed sagas can't be loaded yet", metadata: ["reason": "\(reason)"])
-                await clock.sleep(until: clock.now() + 200_000)
-                guard incarnation == self.incarnation, phase == .working else { return }
-                continue
-            }
-            guard incarnation == self.incarnation else { return }
-            missing = []
-            for saga in stored where runners[saga.id] == nil { await takeUp(saga, lease: lease) }
-        }
+        if missing.isEmpty { return }
+        let stored = try await store.load(missing)
+        guard incarnation == self.incarnation else { return }
+        for saga in stored where runners[saga.id] == nil { try await takeUp(saga, lease: lease) }
     }
 
-    private func takeUp(_ saga: StoredSaga, lease: Lease) async {
+    private func takeUp(_ saga: StoredSaga, lease: Lease) async throws(StoreError) {
         let incarnation = incarnation
-        guard let definition = await definition(saga.definition) else {
+        let definition = try await definition(saga.definition)
+        guard incarnation == self.incarnation else { return }
+        guard let definition else {
             return await setAside(saga.id, "its definition can't be read by this program", lease: lease)
         }
-        guard incarnation == self.incarnation else { return }
         do throws(EventCodecError) {
             let state = try fold(saga, definition: definition)
             let runner = SagaRunner(
@@ -82,25 +79,20 @@ extension SagaEngine {
         return state
     }
 
-    private func setAside(_ saga: SagaID, _ reason: String, lease: Lease) async {
+    func setAside(_ saga: SagaID, _ reason: String, lease: Lease) async {
         logger.error("saga set aside", metadata: ["saga": "\(saga)", "reason": "\(reason)"])
         do throws(StoreError) { try await store.setAside(saga, reason: reason, under: lease) } catch {
+            mustReclaim = true
             handle(error, doing: "setting a saga aside", under: lease)
         }
     }
 
-    private func definition(_ id: DefinitionID) async -> Definition? {
+    /// The definition of that number; nil when there is none or this program can't read it.
+    private func definition(_ id: DefinitionID) async throws(StoreError) -> Definition? {
         if let known = definitions[id] { return known }
-        while true {
-            do throws(StoreError) {
-                guard let bytes = try await store.definition(id), let definition = parse(bytes) else { return nil }
-                definitions[id] = definition
-                return definition
-            } catch {
-                guard case .unavailable = error, phase == .working, lease != nil else { return nil }
-                await clock.sleep(until: clock.now() + 200_000)
-            }
-        }
+        guard let bytes = try await store.definition(id), let definition = parse(bytes) else { return nil }
+        definitions[id] = definition
+        return definition
     }
 
     /// Reads a saga's history anew, because something was appended from outside, then goes on from there.

@@ -29,6 +29,10 @@ public actor SagaEngine {
     var leaseEnd = Int64.min
     var databaseClock = DatabaseClock()
 
+    // Claimer
+    /// The database may count sagas as this daemon's that it doesn't have.
+    var mustReclaim = false
+
     // Writer
     var queues: [Deque<Append>]
     var writerWaiters: [CheckedContinuation<Void, Never>?]
@@ -147,7 +151,7 @@ public actor SagaEngine {
         }
         let due = state.nextDue(in: runner.definition)
         if let due, due < now() + configuration.parkAfter { return .keep }
-        return .park(dueAt: due)
+        return .park(dueAt: due, lastSequence: state.sequence)
     }
 
     /// After a commit: makes the calls, takes what came meanwhile, or lets the saga leave memory.

@@ -23,6 +23,10 @@ public protocol SagaStore: Sendable {
     /// Takes up to `limit` sagas that are due and nobody's, and all of its own that were changed from outside.
     func claim(_ lease: Lease, limit: Int) async throws(StoreError) -> [SagaID]
 
+    /// Makes the sagas that this daemon's row owns, but for `known`, due for it: what it has claimed without learning of
+    /// it (the answer was lost), or couldn't set aside, comes back with the next claim.
+    func reclaim(_ lease: Lease, except known: [SagaID]) async throws(StoreError)
+
     /// Sagas with all their events, in the order of `ids`; those that aren't there are left out.
     func load(_ ids: [SagaID]) async throws(StoreError) -> [StoredSaga]
 
@@ -127,8 +131,9 @@ public struct Append: Sendable, Hashable {
     /// Whether the daemon keeps the saga in memory.
     public enum Hold: Sendable, Hashable {
         case keep
-        /// Any daemon takes it up at this time; nil waits for a person.
-        case park(dueAt: Instant?)
+        /// Any daemon takes it up at this time; nil waits for a person. A history that goes on behind `lastSequence`
+        /// makes it due at once: someone appended what the daemon hasn't seen.
+        case park(dueAt: Instant?, lastSequence: Int)
         case end(at: Instant)
     }
 

@@ -115,10 +115,7 @@ extension SagaEngine {
             return await commit(Array(batch[half...]), incarnation: incarnation)
         }
         guard incarnation == self.incarnation, let lease else { return }
-        logger.error("saga set aside", metadata: ["saga": "\(append.saga)", "reason": "\(reason)"])
         if let runner = runners[append.saga] { forget(runner) }
-        do throws(StoreError) { try await store.setAside(append.saga, reason: reason, under: lease) } catch {
-            handle(error, doing: "setting a saga aside", under: lease)
-        }
+        await setAside(append.saga, reason, lease: lease)
     }
 }

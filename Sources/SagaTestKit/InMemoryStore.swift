@@ -27,6 +27,7 @@ public actor InMemoryStore: SagaStore {
     private var clock: @Sendable () -> Instant
     private var failures: [StoreError] = []
     private var ignoredRenewals: Set<Int32> = []
+    private var losesNextClaim = false
     private var doubts = 0
     private var doubtfulHappen = false
     private var refused: Set<SagaID> = []
@@ -95,6 +96,9 @@ public actor InMemoryStore: SagaStore {
         doubtfulHappen = happened
     }
 
+    /// The next claim that finds something is committed and its answer lost.
+    public func loseNextClaim() { losesNextClaim = true }
+
     /// Whatever is appended to this saga is refused, as content that no trying again mends.
     public func refuse(_ saga: SagaID) { refused.insert(saga) }
 
@@ -143,13 +147,24 @@ public actor InMemoryStore: SagaStore {
         let due = rows.filter { isDue($0.value, for: lease.daemon) }
         let others = due.filter { $0.value.owner == nil }
             .sorted { ($0.value.dueAt ?? .distantFuture, $0.key) < ($1.value.dueAt ?? .distantFuture, $1.key) }.map(\.key)
+        let isLost = losesNextClaim && !due.isEmpty
+        if isLost { losesNextClaim = false }
         let ids = (others.prefix(limit) + due.filter { $0.value.owner != nil }.map(\.key)).sorted()
         for id in ids {
             rows[id]?.owner = lease.daemon
             rows[id]?.dueAt = nil
             rows[id]?.unreadable = nil
         }
+        if isLost { throw .unavailable("the connection was lost after the commit") }
         return ids
+    }
+
+    public func reclaim(_ lease: Lease, except known: [SagaID]) throws(StoreError) {
+        try failIfAsked()
+        try fence(lease)
+        for id in rows.keys where rows[id]?.owner == lease.daemon && rows[id]?.dueAt == nil && !known.contains(id) {
+            rows[id]?.dueAt = clock()
+        }
     }
 
     public func load(_ ids: [SagaID]) throws(StoreError) -> [StoredSaga] {
@@ -222,9 +237,10 @@ public actor InMemoryStore: SagaStore {
         row.status = change.status
         switch change.hold {
         case .keep: break
-        case .park(let dueAt):
+        case .park(let dueAt, let lastSequence):
             row.owner = nil
-            row.dueAt = min(row.dueAt ?? .distantFuture, dueAt ?? .distantFuture)
+            row.dueAt =
+                row.events.count > lastSequence ? clock() : min(row.dueAt ?? .distantFuture, dueAt ?? .distantFuture)
         case .end(let at):
             row.owner = nil
             row.dueAt = nil

@@ -251,6 +251,17 @@ private let busy = Answer.failed(.init(error: "Busy", message: "busy", isRetryab
         await run
     }
 
+    @Test func aClaimWhoseAnswerWasLostLosesNoSaga() async throws {
+        let harness = await EngineHarness(list(["a"]))
+        let engine = harness.engine(ScriptedInvoker { _ in done })
+        await harness.store.loseNextClaim()
+        async let run: Void = engine.run()
+        let saga = await harness.store.start(harness.definitionID)
+        try await harness.wait(for: saga, "completed") { $0.status == .completed }
+        await engine.drain()
+        await run
+    }
+
     @Test func anOutageIsOutlasted() async throws {
         let harness = await EngineHarness(list(["a", "b"]))
         let engine = harness.engine(ScriptedInvoker { _ in done })

@@ -180,10 +180,37 @@ private func append(
         let changed = try await test.start(key: nil)
         _ = try await test.store.claim(lease, limit: 9)
         #expect(try await test.appendFromOutside(.sagaPaused, to: changed))
-        let batch = [append(quiet, [], .park(dueAt: nil)), append(changed, [], .park(dueAt: nil))]
+        let batch = [append(quiet, [], .park(dueAt: nil, lastSequence: 1)), append(changed, [], .park(dueAt: nil, lastSequence: 1))]
         #expect(try await test.store.commit(batch, under: lease) == [])
         #expect(try await test.store.claim(lease, limit: 9) == [changed])
         #expect(try await test.owner(quiet) == nil)
+        await test.close()
+    }
+
+    @Test(arguments: StoreKind.allCases) func parkingOverAnEventThatWasNotSeenLeavesTheSagaDue(kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let lease = try await test.store.join(me, leaseLength: .seconds(10))
+        let saga = try await test.start(key: nil)
+        _ = try await test.store.claim(lease, limit: 1)
+        #expect(try await test.appendFromOutside(.sagaPaused, to: saga))
+        // The claim takes the due time away before the batch that parks is through.
+        #expect(try await test.store.claim(lease, limit: 1) == [saga])
+        let park = append(saga, [], .park(dueAt: nil, lastSequence: 1))
+        #expect(try await test.store.commit([park], under: lease) == [])
+        #expect(try await test.owner(saga) == nil)
+        #expect(try await test.store.claim(lease, limit: 1) == [saga])
+        await test.close()
+    }
+
+    @Test(arguments: StoreKind.allCases) func whatIsOwnedAndNotKnownComesBack(kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let lease = try await test.store.join(me, leaseLength: .seconds(10))
+        let known = try await test.start(key: nil)
+        let forgotten = try await test.start(key: nil)
+        _ = try await test.store.claim(lease, limit: 9)
+        #expect(try await test.store.claim(lease, limit: 9) == [])
+        try await test.store.reclaim(lease, except: [known])
+        #expect(try await test.store.claim(lease, limit: 9) == [forgotten])
         await test.close()
     }
 
@@ -193,7 +220,7 @@ private func append(
         let saga = try await test.start(key: nil)
         _ = try await test.store.claim(lease, limit: 1)
         let past = Instant(microseconds: 1)
-        #expect(try await test.store.commit([append(saga, [], .park(dueAt: past))], under: lease) == [])
+        #expect(try await test.store.commit([append(saga, [], .park(dueAt: past, lastSequence: 1))], under: lease) == [])
         #expect(try await test.store.claim(lease, limit: 1) == [saga])
         await test.close()
     }

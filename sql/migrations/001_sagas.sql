@@ -78,9 +78,9 @@ CREATE TABLE saga.daemon (
 COMMENT ON TABLE saga.daemon IS
     'One row an incarnation of a daemon: its lease covers every saga it owns. A batch locks the row FOR KEY SHARE '
     'at its epoch (saga.fence); renewal updates no key column, so it waits for no batch; takeover locks FOR '
-    'UPDATE, so it waits for the batches under way, then raises the epoch.';
+    'UPDATE, frees its sagas and deletes the row, after which no batch of it passes.';
 COMMENT ON COLUMN saga.daemon.epoch IS
-    'Raised by whoever takes the lease away: every batch of an earlier epoch is refused whole.';
+    'Raised when a commit in doubt is read back: every batch of an earlier epoch is refused whole.';
 COMMENT ON COLUMN saga.daemon.lease_until IS 'By this database''s clock. Once past, any daemon may take over.';
 
 -- Each CHECK is read anew by every statement that writes here, about 1.5 us: only what would lose a saga or break a

@@ -28,6 +28,22 @@ extension PostgresStore {
         }
     }
 
+    public func reclaim(_ lease: Lease, except known: [SagaID]) async throws(StoreError) {
+        do throws(PostgresError) {
+            _ = try await fenced(
+                lease,
+                [
+                    PostgresStatement(
+                        """
+                        UPDATE saga.state SET due_at = clock_timestamp()
+                        WHERE owner = $1 AND due_at IS NULL AND id <> ALL ($2)
+                        """, [.int4(lease.daemon), .uuidArray(known.map(\.uuid))])
+                ])
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
     /// Skips what another daemon is claiming. On an owned row a due time means that something was appended from
     /// outside; taking it resets that, before the history is read.
     public func claim(_ lease: Lease, limit: Int) async throws(StoreError) -> [SagaID] {

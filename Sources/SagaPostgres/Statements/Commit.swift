@@ -121,13 +121,15 @@ struct CommitStatements {
             ])
     }
 
-    /// A due time that someone set on the owned row meanwhile (something was appended) outlives parking.
+    /// A due time that someone set on the owned row meanwhile outlives parking, and so does an event that was appended
+    /// and whose due time the daemon has taken, but too late to read the history before this batch.
     private var rows: PostgresStatement? {
         var sagas: [PostgresUUID?] = []
         var statuses: [Int16?] = []
         var keeps: [Bool?] = []
         var dueTimes: [PostgresTimestamp?] = []
         var endTimes: [PostgresTimestamp?] = []
+        var lastSequences: [Int32?] = []
         for append in batch {
             guard let row = append.row else { continue }
             sagas.append(append.saga.uuid)
@@ -137,12 +139,15 @@ struct CommitStatements {
             case .keep:
                 dueTimes.append(nil)
                 endTimes.append(nil)
-            case .park(let dueAt):
+                lastSequences.append(nil)
+            case .park(let dueAt, let lastSequence):
                 dueTimes.append(dueAt?.timestamp ?? .infinity)
                 endTimes.append(nil)
+                lastSequences.append(Int32(truncatingIfNeeded: lastSequence))
             case .end(let at):
                 dueTimes.append(nil)
                 endTimes.append(at.timestamp)
+                lastSequences.append(nil)
             }
         }
         if sagas.isEmpty { return nil }
@@ -150,14 +155,20 @@ struct CommitStatements {
             """
             UPDATE saga.state s SET status = new.status, ended_at = new.ended_at,
                 owner = CASE WHEN new.keeps THEN s.owner END,
-                due_at = CASE WHEN new.keeps THEN s.due_at WHEN new.ended_at IS NULL THEN least(s.due_at, new.due_at) END
-            FROM unnest($1::uuid[], $2::int2[], $3::bool[], $4::timestamptz[], $5::timestamptz[])
-                AS new (id, status, keeps, due_at, ended_at)
-            WHERE s.id = new.id AND s.owner = $6
+                due_at = CASE
+                    WHEN new.keeps THEN s.due_at
+                    WHEN new.ended_at IS NOT NULL THEN NULL
+                    WHEN EXISTS (SELECT FROM saga.event e WHERE e.saga_id = s.id AND e.sequence = new.last_sequence + 1)
+                        THEN clock_timestamp()
+                    ELSE least(s.due_at, new.due_at)
+                END
+            FROM unnest($1::uuid[], $2::int2[], $3::bool[], $4::timestamptz[], $5::timestamptz[], $6::int4[])
+                AS new (id, status, keeps, due_at, ended_at, last_sequence)
+            WHERE s.id = new.id AND s.owner = $7
             """,
             [
                 .uuidArray(sagas), .int2Array(statuses), .boolArray(keeps), .timestamptzArray(dueTimes),
-                .timestamptzArray(endTimes), .int4(lease.daemon),
+                .timestamptzArray(endTimes), .int4Array(lastSequences), .int4(lease.daemon),
             ])
     }
 }

@@ -57,7 +57,7 @@ import Testing
     @Test func withoutAFileThePlaceStandsAlone() {
         #expect(
             DefinitionParser.parse([]).findings.map(\.text) == [
-                "1:1: error: the file is empty; `saga init NAME` writes a definition to begin with"
+                "1:1: error: the file is empty; a definition is an object with `saga` and `steps`"
             ]
         )
     }
@@ -88,7 +88,7 @@ import Testing
         #expect(
             checked.findings.map(\.text) == [
                 "c.json:1:10: error: the saga `order` is defined in a.json too; give one of them another name",
-                "d.json:1:1: error: the file is empty; `saga init NAME` writes a definition to begin with",
+                "d.json:1:1: error: the file is empty; a definition is an object with `saga` and `steps`",
             ]
         )
     }

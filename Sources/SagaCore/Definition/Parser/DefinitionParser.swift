@@ -61,7 +61,7 @@ public enum DefinitionParser {
                 .emptyFile,
                 at: 0,
                 "the file is empty",
-                hint: "`saga init NAME` writes a definition to begin with"
+                hint: "a definition is an object with `saga` and `steps`"
             )
             return nil
         }
