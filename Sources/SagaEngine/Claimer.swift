@@ -128,7 +128,8 @@ extension SagaEngine {
             let state = try fold(saga, definition: runner.definition)
             runner.rowStatus = saga.status
             if state.status.isEnded {
-                logger.info("saga was ended from outside", metadata: ["saga": "\(runner.id)", "status": "\(state.status.name)"])
+                logger.info(
+                    "saga was ended from outside", metadata: ["saga": "\(runner.id)", "status": "\(state.status.name)"])
                 return forget(runner)
             }
             runner.state = state

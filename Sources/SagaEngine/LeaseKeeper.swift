@@ -62,7 +62,8 @@ extension SagaEngine {
     /// Another daemon has taken over: drops everything in memory. Their calls' answers are the other's to judge.
     func loseLease() {
         guard let lost = lease else { return }
-        logger.warning("lost the lease; starting over", metadata: ["daemon": "\(lost.daemon)", "sagas": "\(runners.count)"])
+        logger.warning(
+            "lost the lease; starting over", metadata: ["daemon": "\(lost.daemon)", "sagas": "\(runners.count)"])
         lease = nil
         leaseEnd = .min
         incarnation += 1

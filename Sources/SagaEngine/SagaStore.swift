@@ -18,7 +18,8 @@ public protocol SagaStore: Sendable {
     /// cancelled task ends it too. Returns whether there is something.
     ///
     /// An idle daemon does nothing else all day, so this has to cost next to nothing.
-    func waitForDueSagas(_ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan) async throws(StoreError) -> Bool
+    func waitForDueSagas(_ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan) async throws(StoreError)
+        -> Bool
 
     /// Takes up to `limit` sagas that are due and nobody's, and all of its own that were changed from outside.
     func claim(_ lease: Lease, limit: Int) async throws(StoreError) -> [SagaID]

@@ -18,7 +18,11 @@ extension SagaEngine {
             let next = timers.min?.at ?? clock.now() + 3_600_000_000
             let sleep = Task { await self.clock.sleep(until: next) }
             timerSleep = sleep
-            await withTaskCancellationHandler { await sleep.value } onCancel: { sleep.cancel() }
+            await withTaskCancellationHandler {
+                await sleep.value
+            } onCancel: {
+                sleep.cancel()
+            }
         }
     }
 

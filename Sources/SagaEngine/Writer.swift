@@ -48,9 +48,11 @@ extension SagaEngine {
                 case .leaseLost: return lost(lease, incarnation: incarnation)
                 case .refused(let reason): return await isolate(batch, reason: reason, incarnation: incarnation)
                 case .unavailable(let reason):
-                    logger.warning("a batch waits for the database", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
+                    logger.warning(
+                        "a batch waits for the database", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
                 case .inDoubt(let reason):
-                    logger.warning("a commit is in doubt", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
+                    logger.warning(
+                        "a commit is in doubt", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
                     switch await readBack(batch, lease: lease, incarnation: incarnation) {
                     case true?: return settle(batch, conflicts: [], incarnation: incarnation)
                     case false?: continue

@@ -16,7 +16,9 @@ public struct PostgresStore: SagaStore {
 
     /// Runs `statements` as one transaction in one round trip, refused whole under a stale epoch.
     func fenced(_ lease: Lease, _ statements: [PostgresStatement]) async throws(PostgresError) -> [PostgresResult] {
-        Array(try await pool.transaction([FenceStatement(lease: lease).statement] + statements, timeout: timeout).dropFirst())
+        Array(
+            try await pool.transaction([FenceStatement(lease: lease).statement] + statements, timeout: timeout)
+                .dropFirst())
     }
 }
 

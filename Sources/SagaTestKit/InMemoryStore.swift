@@ -50,7 +50,8 @@ public actor InMemoryStore: SagaStore {
         nextSaga += 1
         let now = clock()
         let start = StoredEvent(
-            sequence: 1, cause: nil, type: EventType.sagaStarted.rawValue, at: now, data: Array("{\"input\":\(input)}".utf8))
+            sequence: 1, cause: nil, type: EventType.sagaStarted.rawValue, at: now,
+            data: Array("{\"input\":\(input)}".utf8))
         rows[id] = Row(key: key, definition: definition, status: .pending, dueAt: now, events: [start])
         return id
     }
@@ -146,7 +147,8 @@ public actor InMemoryStore: SagaStore {
         try fence(lease)
         let due = rows.filter { isDue($0.value, for: lease.daemon) }
         let others = due.filter { $0.value.owner == nil }
-            .sorted { ($0.value.dueAt ?? .distantFuture, $0.key) < ($1.value.dueAt ?? .distantFuture, $1.key) }.map(\.key)
+            .sorted { ($0.value.dueAt ?? .distantFuture, $0.key) < ($1.value.dueAt ?? .distantFuture, $1.key) }.map(
+                \.key)
         let isLost = losesNextClaim && !due.isEmpty
         if isLost { losesNextClaim = false }
         let ids = (others.prefix(limit) + due.filter { $0.value.owner != nil }.map(\.key)).sorted()

@@ -18,16 +18,22 @@ public final class TestProgram: Sendable {
     /// Starts the program.
     ///
     /// - Parameter environment: added to a small one that holds nothing of the caller's.
-    public init(_ name: String, _ arguments: [String], environment: [String: String] = [:], folder: String? = nil) throws {
+    public init(_ name: String, _ arguments: [String], environment: [String: String] = [:], folder: String? = nil)
+        throws
+    {
         let here = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let process = Process()
         process.executableURL = here.appendingPathComponent(name)
         process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/nonexistent"].merging(environment) { $1 }
+        process.environment = ["PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/nonexistent"].merging(environment) {
+            $1
+        }
         if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
         let (out, err) = (Pipe(), Pipe())
         // Another program that a test starts meanwhile must not hold the pipes open.
-        for handle in [out.fileHandleForReading, out.fileHandleForWriting, err.fileHandleForReading, err.fileHandleForWriting] {
+        for handle in [
+            out.fileHandleForReading, out.fileHandleForWriting, err.fileHandleForReading, err.fileHandleForWriting,
+        ] {
             _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
         }
         process.standardOutput = out

@@ -19,7 +19,8 @@ final class Installation: Sendable {
         try order.write(toFile: folder + "/sagas/order.json", atomically: true, encoding: .utf8)
         // The services' books stay up when a test stops the orchestrator's server.
         let books = try await TestPostgres.shared.database()
-        let services = try TestProgram("order-demo", ["--database", books, "--all", "--ports", "0,0,0,0", "--hold", "\(hold)"])
+        let services = try TestProgram(
+            "order-demo", ["--database", books, "--all", "--ports", "0,0,0,0", "--hold", "\(hold)"])
         let line = try #require(await services.firstLine(), "order-demo said: \(services.errorsSoFar)")
         let ports = try JSON.parse(line)
         var environment: [String: String] = [:]
@@ -72,7 +73,9 @@ final class Installation: Sendable {
 
     func input(_ fate: String, _ key: String) -> String {
         let card = ["lost-answer", "refund-fails-first", "declined", "slow"].contains(fate) ? fate : "valid"
-        let (sku, country) = (fate == "sold-out" ? fate : "shirt", fate == "no-carrier" || fate == "refund-fails-first" ? "ZZ" : "DE")
+        let (sku, country) = (
+            fate == "sold-out" ? fate : "shirt", fate == "no-carrier" || fate == "refund-fails-first" ? "ZZ" : "DE"
+        )
         return """
             {"orderId": "\(key)", "customer": "ann@example.org", "card": "\(card)", "country": "\(country)",
              "items": [{"sku": "\(sku)", "quantity": 2, "unitPriceCents": 1250}]}

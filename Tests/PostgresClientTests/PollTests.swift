@@ -9,7 +9,8 @@ import Testing
     private func pool() async throws -> PostgresPool {
         let configuration = PostgresConfiguration(
             try await TestPostgres.shared.database(), applicationName: "poll-test", maximumConnections: 2)
-        let pool = PostgresPool(configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let pool = PostgresPool(
+            configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         try await pool.execute(script: "CREATE TABLE asked (at timestamptz DEFAULT clock_timestamp())")
         return pool
     }
@@ -59,7 +60,8 @@ import Testing
         await #expect {
             try await pool.withConnection { connection in
                 try await connection.poll(
-                    PostgresStatement("SELECT 1 / 0"), every: .milliseconds(1), upTo: .seconds(1)) { _ in false }
+                    PostgresStatement("SELECT 1 / 0"), every: .milliseconds(1), upTo: .seconds(1)
+                ) { _ in false }
             }
         } throws: { error in
             (error as? PostgresError)?.sqlState == "22012"

@@ -126,7 +126,9 @@ struct EngineHarness {
         Issue.record("never \(what): \(await types(saga))", sourceLocation: location)
     }
 
-    func wait(_ what: String, location: SourceLocation = #_sourceLocation, until isSo: () async throws -> Bool) async rethrows {
+    func wait(_ what: String, location: SourceLocation = #_sourceLocation, until isSo: () async throws -> Bool)
+        async rethrows
+    {
         let end = clock.now() + 10_000_000
         while clock.now() < end {
             if try await isSo() { return }

@@ -17,7 +17,8 @@ struct PostgresUnderTest: StoreUnderTest {
         let pool = PostgresPool(configuration, logger: logger)
         _ = try await Migrator(pool: pool, logger: logger).migrate()
         _ = try await pool.query(
-            "SELECT saga.apply_definition('test', decode(repeat('07', 32), 'hex'), '{\"steps\": [{\"name\": \"a\"}]}', true)")
+            "SELECT saga.apply_definition('test', decode(repeat('07', 32), 'hex'), '{\"steps\": [{\"name\": \"a\"}]}', true)"
+        )
         return PostgresUnderTest(pool: pool, store: PostgresStore(pool: pool))
     }
 
@@ -49,7 +50,9 @@ struct PostgresUnderTest: StoreUnderTest {
 
     func close() async { await pool.close() }
 
-    private func column<Value: PostgresDecodable>(_ name: String, of saga: SagaID, as type: Value.Type) async throws -> Value {
+    private func column<Value: PostgresDecodable>(_ name: String, of saga: SagaID, as type: Value.Type) async throws
+        -> Value
+    {
         let result = try await pool.query(
             "SELECT \(name) FROM saga.state WHERE id = $1", [.uuid(PostgresUUID(high: saga.high, low: saga.low))])
         return try result.rows[0].decode(0, as: type)

@@ -25,7 +25,8 @@ struct InMemoryUnderTest: StoreUnderTest {
         let origin = clock.now
         let memory = InMemoryStore {
             let elapsed = origin.duration(to: clock.now).components
-            return Instant(microseconds: 1_000_000_000 + elapsed.seconds * 1_000_000 + elapsed.attoseconds / 1_000_000_000_000)
+            return Instant(
+                microseconds: 1_000_000_000 + elapsed.seconds * 1_000_000 + elapsed.attoseconds / 1_000_000_000_000)
         }
         return InMemoryUnderTest(memory: memory, definition: await memory.register(Array("{}".utf8)))
     }
@@ -134,7 +135,9 @@ private func append(
         let lease = try await test.store.join(me, leaseLength: .seconds(10))
         let saga = try await test.start(key: nil)
         _ = try await test.store.claim(lease, limit: 1)
-        let events = [event(2), StoredEvent(sequence: 3, cause: nil, type: 15, at: Instant(microseconds: 5), data: nil)]
+        let events = [
+            event(2), StoredEvent(sequence: 3, cause: nil, type: 15, at: Instant(microseconds: 5), data: nil),
+        ]
         #expect(try await test.store.commit([append(saga, events, .keep)], under: lease) == [])
         let loaded = try await test.store.load([saga])
         #expect(Array(loaded[0].events.dropFirst()) == events)
@@ -180,14 +183,19 @@ private func append(
         let changed = try await test.start(key: nil)
         _ = try await test.store.claim(lease, limit: 9)
         #expect(try await test.appendFromOutside(.sagaPaused, to: changed))
-        let batch = [append(quiet, [], .park(dueAt: nil, lastSequence: 1)), append(changed, [], .park(dueAt: nil, lastSequence: 1))]
+        let batch = [
+            append(quiet, [], .park(dueAt: nil, lastSequence: 1)),
+            append(changed, [], .park(dueAt: nil, lastSequence: 1)),
+        ]
         #expect(try await test.store.commit(batch, under: lease) == [])
         #expect(try await test.store.claim(lease, limit: 9) == [changed])
         #expect(try await test.owner(quiet) == nil)
         await test.close()
     }
 
-    @Test(arguments: StoreKind.allCases) func parkingOverAnEventThatWasNotSeenLeavesTheSagaDue(kind: StoreKind) async throws {
+    @Test(arguments: StoreKind.allCases) func parkingOverAnEventThatWasNotSeenLeavesTheSagaDue(kind: StoreKind)
+        async throws
+    {
         let test = try await kind.make()
         let lease = try await test.store.join(me, leaseLength: .seconds(10))
         let saga = try await test.start(key: nil)
@@ -220,7 +228,8 @@ private func append(
         let saga = try await test.start(key: nil)
         _ = try await test.store.claim(lease, limit: 1)
         let past = Instant(microseconds: 1)
-        #expect(try await test.store.commit([append(saga, [], .park(dueAt: past, lastSequence: 1))], under: lease) == [])
+        #expect(
+            try await test.store.commit([append(saga, [], .park(dueAt: past, lastSequence: 1))], under: lease) == [])
         #expect(try await test.store.claim(lease, limit: 1) == [saga])
         await test.close()
     }
@@ -278,7 +287,8 @@ private func append(
         _ = try await test.store.claim(lease, limit: 1)
         let batch = [append(saga, [event(2)], .keep)]
         let before = try await test.store.readBack(batch, under: lease)
-        #expect(before == ReadBack(wasCommitted: false, lease: Lease(daemon: lease.daemon, epoch: 2, length: lease.length)))
+        #expect(
+            before == ReadBack(wasCommitted: false, lease: Lease(daemon: lease.daemon, epoch: 2, length: lease.length)))
         await #expect(throws: StoreError.leaseLost) { try await test.store.commit(batch, under: lease) }
         #expect(try await test.store.commit(batch, under: before.lease) == [])
         let after = try await test.store.readBack(batch, under: before.lease)

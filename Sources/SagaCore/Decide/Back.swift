@@ -9,7 +9,8 @@ extension Decider {
     }
 
     private var firstFailedCompensation: SagaFailure? {
-        for index in definition.graph.topologicalOrder.reversed() where state.steps[index].compensation.phase == .failed {
+        for index in definition.graph.topologicalOrder.reversed() where state.steps[index].compensation.phase == .failed
+        {
             let compensation = state.steps[index].compensation
             return SagaFailure(
                 step: index, error: compensation.error ?? EngineError.unreadable, message: compensation.message ?? "")
@@ -42,7 +43,8 @@ extension Decider {
     private mutating func endIfNothingIsLeft() {
         guard !state.steps.contains(where: { $0.compensation.isRunning }) else { return }
         if let failure = firstFailedCompensation {
-            let isWaiting = definition.onCompensationFailure == .continue && state.steps.indices.contains(where: isLeftToUndo)
+            let isWaiting =
+                definition.onCompensationFailure == .continue && state.steps.indices.contains(where: isLeftToUndo)
             if !isWaiting { emit(.sagaStuck(failure)) }
         } else if !state.steps.indices.contains(where: isLeftToUndo) {
             emit(.sagaCompensated)

@@ -64,7 +64,8 @@ struct Decider {
 
     mutating func emit(_ event: Event, cause: Int? = nil) {
         let recorded = RecordedEvent(
-            sequence: state.sequence + 1, cause: cause ?? events.last?.sequence ?? causeFromOutside, at: now, event: event)
+            sequence: state.sequence + 1, cause: cause ?? events.last?.sequence ?? causeFromOutside, at: now,
+            event: event)
         state.evolve(recorded, definition: definition)
         events.append(recorded)
     }
@@ -109,7 +110,9 @@ struct Decider {
         emit(.attemptFailed(operation, failure, next: (now + delay).roundedUpToMilliseconds), cause: cause)
     }
 
-    private func mayTryAgain(_ operation: OperationReference, after refusal: Answer.Refusal, policy: RetryPolicy) -> Bool {
+    private func mayTryAgain(_ operation: OperationReference, after refusal: Answer.Refusal, policy: RetryPolicy)
+        -> Bool
+    {
         // Once the saga has turned round, an action's answer is recorded and never retried.
         if operation.side == .action, state.turnedBackBy != nil { return false }
         if policy.nonRetryableErrors.contains(refusal.error) { return false }
@@ -140,7 +143,9 @@ struct Decider {
         do throws(CELError) {
             switch operation.kind {
             case .pass(let template):
-                emit(.succeeded(reference, attempt: 0, output: RawJSON(try template.evaluate(scope.activation))), cause: cause)
+                emit(
+                    .succeeded(reference, attempt: 0, output: RawJSON(try template.evaluate(scope.activation))),
+                    cause: cause)
             case .noop: begin(reference, operation, request: .noop, cause: cause)
             case .http(let http):
                 let request = try http.rendered(scope.activation, operation: operation, services: definition.services)

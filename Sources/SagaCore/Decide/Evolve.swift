@@ -20,7 +20,9 @@ extension SagaState {
             self.input = input
             startedAt = recorded.at
         case .started(let operation, let attempt):
-            begin(recorded, operation) { $0.phase = .running(attempt: attempt, since: recorded.at); $0.attempts = attempt }
+            begin(recorded, operation) {
+                $0.phase = .running(attempt: attempt, since: recorded.at); $0.attempts = attempt
+            }
         case .succeeded(let operation, let attempt, let output):
             begin(recorded, operation) { $0.attempts = max($0.attempts, attempt) }
             succeed(operation, output: output)
@@ -109,8 +111,11 @@ extension SagaState {
         case (.action, .done): succeed(operation, output: output)
         case (.action, .undone):
             if steps.indices.contains(operation.step) { steps[operation.step].outcome = .failed }
-            if isPastPivot, turnedBackBy == nil { freshBudget(operation, at: recorded.at) }
-            else { self[operation].phase = .failed }
+            if isPastPivot, turnedBackBy == nil {
+                freshBudget(operation, at: recorded.at)
+            } else {
+                self[operation].phase = .failed
+            }
         case (.compensation, .done): freshBudget(operation, at: recorded.at)
         case (.compensation, .undone): succeed(operation, output: nil)
         }

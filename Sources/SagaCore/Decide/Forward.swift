@@ -32,7 +32,8 @@ extension Decider {
     private var firstFailedAction: SagaFailure? {
         for index in definition.graph.topologicalOrder where state.steps[index].action.phase == .failed {
             let action = state.steps[index].action
-            return SagaFailure(step: index, error: action.error ?? EngineError.unreadable, message: action.message ?? "")
+            return SagaFailure(
+                step: index, error: action.error ?? EngineError.unreadable, message: action.message ?? "")
         }
         return nil
     }

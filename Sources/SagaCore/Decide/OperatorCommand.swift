@@ -29,7 +29,8 @@ extension SagaState {
         case .pause: return isPaused ? .alreadySo("the saga is paused already") : .event(.paused(act))
         case .resume: return isPaused ? .event(.resumed(act)) : .alreadySo("the saga isn't paused")
         case .retry:
-            return status == .stuck ? .event(.retried(act)) : .refused("only a stuck saga can be retried, this one is \(status.name)")
+            return status == .stuck
+                ? .event(.retried(act)) : .refused("only a stuck saga can be retried, this one is \(status.name)")
         case .resolve(let step, let resolution, let output):
             return resolve(step, resolution, output: output, act, definition)
         case .terminate: return .event(.terminated(act))
@@ -49,17 +50,24 @@ extension SagaState {
         _ name: String, _ resolution: Event.Resolution, output: RawJSON?, _ act: Event.Act, _ definition: Definition
     ) -> CommandResult {
         guard let index = definition.index(ofStep: name), steps.indices.contains(index) else {
-            return .refused("\(definition.name) has no step \(name); it has \(definition.steps.map(\.name).joined(separator: ", "))")
+            return .refused(
+                "\(definition.name) has no step \(name); it has \(definition.steps.map(\.name).joined(separator: ", "))"
+            )
         }
         let step = steps[index]
         if step.compensation.phase == .failed {
-            guard output == nil else { return .refused("an output belongs to an action that is done, not to a compensation") }
-            return .event(.stepResolved(OperationReference(step: index, side: .compensation), resolution, output: nil, act))
+            guard output == nil else {
+                return .refused("an output belongs to an action that is done, not to a compensation")
+            }
+            return .event(
+                .stepResolved(OperationReference(step: index, side: .compensation), resolution, output: nil, act))
         }
         let shown = status(ofStep: index)
         let isFailedPastReturn = status == .stuck && turnedBackBy == nil && step.action.phase == .failed
         guard shown == .inDoubt || isFailedPastReturn else {
-            return .refused("step \(name) is \(shown.rawValue): only a step in doubt or one that the saga is stuck on can be resolved")
+            return .refused(
+                "step \(name) is \(shown.rawValue): only a step in doubt or one that the saga is stuck on can be resolved"
+            )
         }
         guard output == nil || resolution == .done else { return .refused("an output goes with --done only") }
         return .event(.stepResolved(OperationReference(step: index, side: .action), resolution, output: output, act))

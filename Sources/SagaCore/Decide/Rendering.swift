@@ -12,12 +12,14 @@ extension HTTPOperation {
         var target = try path.evaluateText(activation, percentEncoding: true)
         for (index, item) in query.enumerated() {
             let value = try item.value.evaluateText(activation, percentEncoding: true)
-            target += "\(index == 0 && !target.contains("?") ? "?" : "&")\(URLSyntax.percentEncoded(item.name))=\(value)"
+            target +=
+                "\(index == 0 && !target.contains("?") ? "?" : "&")\(URLSyntax.percentEncoded(item.name))=\(value)"
         }
         var headers: [Service.Header] = []
         for header in self.headers {
             headers.append(
-                Service.Header(name: header.name, value: try header.value.evaluateText(activation, percentEncoding: false)))
+                Service.Header(
+                    name: header.name, value: try header.value.evaluateText(activation, percentEncoding: false)))
         }
         let body: RawJSON? = if let template = self.body { RawJSON(try template.evaluate(activation)) } else { nil }
         return HTTPRequest(

@@ -153,7 +153,8 @@ private struct EventReader {
         case .stepSucceeded: .succeeded(try operation(.action), attempt: try attempt(), output: try payload("output"))
         case .compensationSucceeded:
             .succeeded(try operation(.compensation), attempt: try attempt(), output: try payload("output"))
-        case .stepAttemptFailed: .attemptFailed(try operation(.action), try attemptFailure(), next: try time("nextAttemptAt"))
+        case .stepAttemptFailed:
+            .attemptFailed(try operation(.action), try attemptFailure(), next: try time("nextAttemptAt"))
         case .compensationAttemptFailed:
             .attemptFailed(try operation(.compensation), try attemptFailure(), next: try time("nextAttemptAt"))
         case .stepFailed: .failed(try operation(.action), try attemptFailure())
@@ -235,6 +236,7 @@ private struct EventReader {
 
     private func resolved() throws(EventCodecError) -> Event {
         let output: RawJSON? = root?["output"] == nil ? nil : try payload("output")
-        return .stepResolved(try operation(try choice("operation")), try choice("resolution"), output: output, try act())
+        return .stepResolved(
+            try operation(try choice("operation")), try choice("resolution"), output: output, try act())
     }
 }

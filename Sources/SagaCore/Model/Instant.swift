@@ -17,7 +17,8 @@ public struct Instant: Hashable, Sendable, Comparable {
 
     public static func + (instant: Instant, span: TimeSpan) -> Instant {
         let (sum, overflow) = instant.microseconds.addingReportingOverflow(span.microseconds)
-        return overflow ? (span.microseconds < 0 ? Instant(microseconds: .min) : .distantFuture) : Instant(microseconds: sum)
+        return overflow
+            ? (span.microseconds < 0 ? Instant(microseconds: .min) : .distantFuture) : Instant(microseconds: sum)
     }
 
     public static func - (left: Instant, right: Instant) -> TimeSpan {

@@ -17,7 +17,9 @@ extension PostgresStore {
                 if error.kind == .connectionLost { throw .inDoubt(error.description) }
                 guard error.sqlState == "23505", error.constraint == "event_pkey" else { throw StoreError(error) }
                 let found = try await taken(batch)
-                if found.isEmpty { throw .unavailable("a sequence was taken by a transaction that isn't there any more") }
+                if found.isEmpty {
+                    throw .unavailable("a sequence was taken by a transaction that isn't there any more")
+                }
                 conflicts.formUnion(found)
             }
         }
@@ -53,9 +55,11 @@ extension PostgresStore {
                 let raised = try await connection.pipeline(
                     [
                         PostgresStatement("BEGIN"),
-                        PostgresStatement("SELECT epoch FROM saga.daemon WHERE id = $1 FOR UPDATE", [.int4(lease.daemon)]),
                         PostgresStatement(
-                            "UPDATE saga.daemon SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch", [.int4(lease.daemon)]),
+                            "SELECT epoch FROM saga.daemon WHERE id = $1 FOR UPDATE", [.int4(lease.daemon)]),
+                        PostgresStatement(
+                            "UPDATE saga.daemon SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch",
+                            [.int4(lease.daemon)]),
                     ], timeout: timeout)
                 guard let row = raised[2].rows.first else { throw StoreError.leaseLost }
                 let epoch = try row.decode(0, as: Int32.self)

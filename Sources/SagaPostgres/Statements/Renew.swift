@@ -14,7 +14,9 @@ extension PostgresStore {
                 """,
                 [.int4(lease.daemon), .int4(lease.epoch), .int8(lease.length.microseconds)],
                 timeout: max(.milliseconds(100), .microseconds(lease.length.microseconds / 3)))
-            guard let row = result.rows.first else { throw PostgresError(.server(sqlState: "SG001"), "the lease is gone") }
+            guard let row = result.rows.first else {
+                throw PostgresError(.server(sqlState: "SG001"), "the lease is gone")
+            }
             return Instant(try row.decode(0, as: PostgresTimestamp.self))
         } catch {
             throw StoreError(error)

@@ -15,7 +15,8 @@ import Testing
 
     @Test func whatWasDoneIsUndoneInReverseAndWhatFailedIsNot() {
         var saga = refusedAtTheThird()
-        saga.when(.refused(2), then: ["failed for good c #1 No", "turn: c No", "begin undo b #1"], calls: ["undo b #1"])
+        saga.when(
+            .refused(2), then: ["failed for good c #1 No", "turn: c No", "begin undo b #1"], calls: ["undo b #1"])
         #expect(saga.state.status == .compensating)
         #expect(saga.state.compensationStatus(ofStep: 0, in: saga.definition) == .pending)
         saga.when(.undone(1), then: ["done undo b #1", "begin undo a #1"], calls: ["undo a #1"])
@@ -28,7 +29,8 @@ import Testing
         var saga = refusedAtTheThird()
         saga.when(
             .lost(2, isRetryable: false),
-            then: ["unknown for good c #1 Saga.Timeout", "turn: c Saga.Timeout", "begin undo c #1"], calls: ["undo c #1"])
+            then: ["unknown for good c #1 Saga.Timeout", "turn: c Saga.Timeout", "begin undo c #1"],
+            calls: ["undo c #1"])
         saga.when(.undone(2), then: ["done undo c #1", "begin undo b #1"], calls: ["undo b #1"])
     }
 
@@ -122,7 +124,8 @@ import Testing
 
     @Test func aCompensationIsTriedAgainByItsOwnPolicy() {
         var saga = refusedAtTheThird()
-        saga.when(.refused(2), then: ["failed for good c #1 No", "turn: c No", "begin undo b #1"], calls: ["undo b #1"])
+        saga.when(
+            .refused(2), then: ["failed for good c #1 No", "turn: c No", "begin undo b #1"], calls: ["undo b #1"])
         saga.when(.failed(1, .compensation), at: 5, then: ["failed undo b #1 Busy, next 00:06.000Z"])
         #expect(saga.state.compensationStatus(ofStep: 1, in: saga.definition) == .backoff)
         #expect(saga.state.status(ofStep: 1) == .compensating)
@@ -132,7 +135,8 @@ import Testing
 
     @Test func aCompensationThatFailsForGoodHaltsAndIsTakenUpAgainByAPerson() {
         var saga = refusedAtTheThird()
-        saga.when(.refused(2), then: ["failed for good c #1 No", "turn: c No", "begin undo b #1"], calls: ["undo b #1"])
+        saga.when(
+            .refused(2), then: ["failed for good c #1 No", "turn: c No", "begin undo b #1"], calls: ["undo b #1"])
         saga.when(
             .refused(1, .compensation), at: 5, then: ["failed for good undo b #1 No", "stuck: b No"])
         #expect(saga.state.status == .stuck)
@@ -147,7 +151,8 @@ import Testing
 
     @Test func continueUndoesTheOthersAndThenIsStuck() {
         var saga = refusedAtTheThird(.continue)
-        saga.when(.refused(2), then: ["failed for good c #1 No", "turn: c No", "begin undo b #1"], calls: ["undo b #1"])
+        saga.when(
+            .refused(2), then: ["failed for good c #1 No", "turn: c No", "begin undo b #1"], calls: ["undo b #1"])
         saga.when(
             .refused(1, .compensation), then: ["failed for good undo b #1 No", "begin undo a #1"], calls: ["undo a #1"])
         saga.when(.undone(0), then: ["done undo a #1", "stuck: b No"])
@@ -156,7 +161,9 @@ import Testing
 
     @Test func underHaltThoseInFlightFinishAndNoneBegins() {
         var saga = Specification(
-            definition([step("z", after: []), step("a", after: ["z"]), step("b", after: ["z"]), step("c", after: ["a", "b"])]))
+            definition([
+                step("z", after: []), step("a", after: ["z"]), step("b", after: ["z"]), step("c", after: ["a", "b"]),
+            ]))
         saga.when(.proceed, then: ["begin z #1"], calls: ["z #1"])
         saga.when(.done(0), then: ["done z #1", "begin a #1", "begin b #1"], calls: ["a #1", "b #1"])
         saga.when(.done(1), then: ["done a #1"])
@@ -179,7 +186,8 @@ import Testing
     @Test func aStepWithoutACallIsCompensatedAsDone() {
         var saga = Specification(definition([step("a", action: nil), step("b")]))
         saga.when(.proceed, then: ["done a #0", "begin b #1"], calls: ["b #1"])
-        saga.when(.refused(1), then: ["failed for good b #1 No", "turn: b No", "begin undo a #1"], calls: ["undo a #1"])
+        saga.when(
+            .refused(1), then: ["failed for good b #1 No", "turn: b No", "begin undo a #1"], calls: ["undo a #1"])
     }
 
     @Test func aCompensationWithoutACallSucceedsAtOnce() {

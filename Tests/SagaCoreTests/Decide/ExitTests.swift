@@ -56,7 +56,10 @@ import Testing
     private func atThePivot(deadline: TimeSpan? = nil) -> Specification {
         var saga = Specification(
             definition(
-                [step("a"), step("p", retry: noJitter(attempts: 2), compensation: false, pivot: true), step("z", compensation: false)],
+                [
+                    step("a"), step("p", retry: noJitter(attempts: 2), compensation: false, pivot: true),
+                    step("z", compensation: false),
+                ],
                 deadline: deadline))
         saga.when(.proceed, then: ["begin a #1"], calls: ["a #1"])
         saga.when(.done(0), then: ["done a #1", "begin p #1"], calls: ["p #1"])
@@ -65,7 +68,8 @@ import Testing
 
     @Test func aPivotThatFailedTurnsTheSagaRound() {
         var saga = atThePivot()
-        saga.when(.refused(1), then: ["failed for good p #1 No", "turn: p No", "begin undo a #1"], calls: ["undo a #1"])
+        saga.when(
+            .refused(1), then: ["failed for good p #1 No", "turn: p No", "begin undo a #1"], calls: ["undo a #1"])
     }
 
     @Test func onceThePivotIsDoneTheSagaOnlyGoesForward() {
@@ -88,7 +92,8 @@ import Testing
         failed.command(.cancel, at: 1, then: ["cancel requested"])
         failed.when(
             .failed(1), at: 2,
-            then: ["failed p #1 Busy, next 00:03.000Z", "turn: – Saga.Cancelled", "begin undo a #1"], calls: ["undo a #1"])
+            then: ["failed p #1 Busy, next 00:03.000Z", "turn: – Saga.Cancelled", "begin undo a #1"],
+            calls: ["undo a #1"])
     }
 
     @Test func aPivotInDoubtIsTriedAgainBeforeACancelAndThenIsStuck() {
@@ -102,7 +107,8 @@ import Testing
         retried.command(.retry, at: 5, then: ["retried", "begin p #3"], calls: ["p #3"])
         var done = saga
         done.command(
-            .resolve(step: "p", .done, output: json("7")), at: 5, then: ["p resolved done", "begin z #1"], calls: ["z #1"])
+            .resolve(step: "p", .done, output: json("7")), at: 5, then: ["p resolved done", "begin z #1"],
+            calls: ["z #1"])
         #expect(done.state.steps[1].output == json("7"))
         #expect(done.state.steps[1].outcome == .done)
         saga.command(
@@ -122,7 +128,8 @@ import Testing
         saga.when(.refused(1), then: ["failed for good x #1 No"])
         saga.when(.done(2), then: ["done y #1", "begin y2 #1"], calls: ["y2 #1"])
         saga.when(.done(3), then: ["done y2 #1", "stuck: x No"])
-        saga.command(.resolve(step: "x", .undone, output: nil), then: ["x resolved undone", "begin x #2"], calls: ["x #2"])
+        saga.command(
+            .resolve(step: "x", .undone, output: nil), then: ["x resolved undone", "begin x #2"], calls: ["x #2"])
         saga.when(.refused(1, .action, 2), then: ["failed for good x #2 No", "stuck: x No"])
         saga.command(.resolve(step: "x", .done, output: nil), then: ["x resolved done", "completed"])
     }
@@ -147,7 +154,8 @@ import Testing
         var saga = Specification(definition([step("a"), step("b")]))
         saga.when(.proceed, then: ["begin a #1"], calls: ["a #1"])
         saga.when(.done(0), then: ["done a #1", "begin b #1"], calls: ["b #1"])
-        saga.when(.refused(1), then: ["failed for good b #1 No", "turn: b No", "begin undo a #1"], calls: ["undo a #1"])
+        saga.when(
+            .refused(1), then: ["failed for good b #1 No", "turn: b No", "begin undo a #1"], calls: ["undo a #1"])
         saga.when(
             .lost(0, .compensation, isRetryable: false),
             then: ["unknown for good undo a #1 Saga.Timeout", "stuck: a Saga.Timeout"])
@@ -155,7 +163,9 @@ import Testing
             saga.result(of: .resolve(step: "a", .undone, output: json("1")))
                 == .refused("an output belongs to an action that is done, not to a compensation"))
         var again = saga
-        again.command(.resolve(step: "a", .done, output: nil), then: ["undo a resolved done", "begin undo a #2"], calls: ["undo a #2"])
+        again.command(
+            .resolve(step: "a", .done, output: nil), then: ["undo a resolved done", "begin undo a #2"],
+            calls: ["undo a #2"])
         saga.command(.resolve(step: "a", .undone, output: nil), then: ["undo a resolved undone", "compensated"])
         #expect(saga.state.status(ofStep: 0) == .compensated)
     }
@@ -167,7 +177,8 @@ import Testing
         saga.when(.done(0), then: ["done z #1", "begin a #1"], calls: ["a #1"])
         saga.when(
             .lost(1, isRetryable: false),
-            then: ["unknown for good a #1 Saga.Timeout", "turn: a Saga.Timeout", "begin undo z #1"], calls: ["undo z #1"])
+            then: ["unknown for good a #1 Saga.Timeout", "turn: a Saga.Timeout", "begin undo z #1"],
+            calls: ["undo z #1"])
         saga.when(.refused(0, .compensation), then: ["failed for good undo z #1 No", "stuck: z No"])
         saga.command(.resolve(step: "a", .done, output: nil), then: ["a resolved done", "stuck: z No"])
         #expect(saga.state.mustBeUndone(step: 1, in: saga.definition))

@@ -66,7 +66,8 @@ import Testing
         let turned = decide(begun.state, .lost(0, isRetryable: false), now: at(1), definition: definition)
         #expect(
             try body(turned.calls.first)
-                == #"DELETE /books {"id":null,"first":null,"has":false,"isNull":true,"whole":null,"error":"Saga.Timeout","in":"book"}"#)
+                == #"DELETE /books {"id":null,"first":null,"has":false,"isNull":true,"whole":null,"error":"Saga.Timeout","in":"book"}"#
+        )
     }
 
     @Test func anExpressionThatFailsFailsTheStepWithoutACall() throws {
@@ -80,7 +81,8 @@ import Testing
         let begun = decide(
             try start(definition, input: #"{"name": "n", "amount": 1, "count": 1}"#), .proceed, now: at(0),
             definition: definition)
-        let noPrice = decide(begun.state, .done(0, output: #"{"id": 7, "seats": [{"row": 1}]}"#), now: at(1), definition: definition)
+        let noPrice = decide(
+            begun.state, .done(0, output: #"{"id": 7, "seats": [{"row": 1}]}"#), now: at(1), definition: definition)
         #expect(noPrice.state.status == .compensating)
         #expect(noPrice.state.failure?.step == 1)
         #expect(try body(noPrice.calls.first).contains(#""error":"Saga.Expression","in":"pay""#))
@@ -97,12 +99,14 @@ import Testing
 
     @Test func anOutputThatFailsTurnsTheSagaRoundUnlessItIsPastItsPivot() throws {
         let before = try parse(
-            #"{"saga": "s", "steps": [{"name": "a", "action": {"pass": 1}, "compensation": {"pass": 2}}], "output": "${ input.missing }"}"#)
+            #"{"saga": "s", "steps": [{"name": "a", "action": {"pass": 1}, "compensation": {"pass": 2}}], "output": "${ input.missing }"}"#
+        )
         let undone = decide(try start(before, input: "{}"), .proceed, now: at(0), definition: before)
         #expect(undone.state.status == .compensated)
         #expect(undone.state.failure?.error == "Saga.Expression")
         let past = try parse(
-            #"{"saga": "s", "steps": [{"name": "a", "pivot": true, "action": {"pass": 1}}], "output": "${ input.missing }"}"#)
+            #"{"saga": "s", "steps": [{"name": "a", "pivot": true, "action": {"pass": 1}}], "output": "${ input.missing }"}"#
+        )
         let done = decide(try start(past, input: "{}"), .proceed, now: at(0), definition: past)
         #expect(done.state.status == .completed)
         guard case .sagaCompleted(let output, let failure) = done.events.last?.event else {

@@ -82,7 +82,8 @@ private struct RandomRun {
         let steps = (0..<count).map { index in
             let before = (0..<index).filter { _ in Int.random(in: 0..<3, using: &random) == 0 }.map { "s\($0)" }
             return step(
-                "s\(index)", after: isList ? nil : before, retry: noJitter(attempts: Int.random(in: 1...3, using: &random)),
+                "s\(index)", after: isList ? nil : before,
+                retry: noJitter(attempts: Int.random(in: 1...3, using: &random)),
                 compensation: index < pivot || pivot < 0 ? Int.random(in: 0..<5, using: &random) > 0 : false,
                 compensateWhen: CompensateWhen.allCases.randomElement(using: &random)!, pivot: index == pivot,
                 action: Int.random(in: 0..<8, using: &random) == 0 ? Operation.Kind.pass(.constant(.null)) : .noop)
@@ -144,7 +145,8 @@ private struct RandomRun {
         default:
             let stuck = state.stuckOn?.step ?? 0
             command(
-                .resolve(step: definition.steps[stuck].name, Bool.random(using: &random) ? .done : .undone, output: nil))
+                .resolve(step: definition.steps[stuck].name, Bool.random(using: &random) ? .done : .undone, output: nil)
+            )
         }
     }
 
@@ -207,13 +209,18 @@ private struct RandomRun {
         // Under `continue` a failed compensation counts as ended for the order, and a person may take it up later.
         let failed = Set(
             history.compactMap { event in
-                if case .failed(let operation, _) = event.event, operation.side == .compensation { operation.step } else { nil }
+                if case .failed(let operation, _) = event.event, operation.side == .compensation {
+                    operation.step
+                } else {
+                    nil
+                }
             })
         let mayComeLate = definition.onCompensationFailure == .continue ? failed : []
         for (place, step) in undone.enumerated() {
             for later in undone[(place + 1)...] where !mayComeLate.contains(later) {
                 #expect(
-                    !definition.graph.descendants[step].contains(later), "seed \(seed): s\(later) undone after s\(step)")
+                    !definition.graph.descendants[step].contains(later), "seed \(seed): s\(later) undone after s\(step)"
+                )
             }
         }
         for (index, step) in state.steps.enumerated() {
@@ -221,9 +228,12 @@ private struct RandomRun {
             case .completed: #expect(step.isEnded && step.compensation.phase == .idle, "seed \(seed)")
             case .compensated:
                 let isUndone = step.compensation.phase == .succeeded
-                #expect(isUndone == state.mustBeUndone(step: index, in: definition) || isUndone, "seed \(seed) s\(index)")
+                #expect(
+                    isUndone == state.mustBeUndone(step: index, in: definition) || isUndone, "seed \(seed) s\(index)")
                 #expect(isUndone || !state.mustBeUndone(step: index, in: definition), "seed \(seed) s\(index) is left")
-                if let pivot = definition.pivot { #expect(state.steps[pivot].action.phase != .succeeded, "seed \(seed)") }
+                if let pivot = definition.pivot {
+                    #expect(state.steps[pivot].action.phase != .succeeded, "seed \(seed)")
+                }
             default: break
             }
         }
@@ -242,7 +252,8 @@ private struct RandomRun {
         let act = Event.Act(actor: "a", reason: nil)
         let sagaFailure = SagaFailure(step: Bool.random(using: &random) ? operation.step : nil, error: "E", message: "")
         return [
-            .sagaStarted(input: .null), .started(operation, attempt: 1), .succeeded(operation, attempt: 1, output: .null),
+            .sagaStarted(input: .null), .started(operation, attempt: 1),
+            .succeeded(operation, attempt: 1, output: .null),
             .attemptFailed(operation, failure, next: .distantFuture), .failed(operation, failure),
             .stepSkipped(step: operation.step), .deferred(operation, until: at(5), reason: ""),
             .sagaCompensating(sagaFailure), .sagaCompleted(output: .null, failure: nil), .sagaCompensated,

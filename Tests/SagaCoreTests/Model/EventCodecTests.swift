@@ -13,26 +13,49 @@ import Testing
         let cases: [(Event, String?)] = [
             (.sagaStarted(input: json("{ \"amount\": 0.10 }")), #"{"input":{ "amount": 0.10 }}"#),
             (.started(action, attempt: 1), #"{"step":"a","attempt":1}"#),
-            (.succeeded(compensation, attempt: 3, output: json("[1]")), #"{"step":"b","attempt":3,"outcome":"done","output":[1]}"#),
-            (.attemptFailed(action, failure, next: at(1.5)),
-                #"{"step":"a","attempt":2,"outcome":"unknown","error":"Saga.Timeout","message":"no answer","nextAttemptAt":"1970-01-01T00:00:01.500Z"}"#),
-            (.failed(compensation, failure), #"{"step":"b","attempt":2,"outcome":"unknown","error":"Saga.Timeout","message":"no answer"}"#),
+            (
+                .succeeded(compensation, attempt: 3, output: json("[1]")),
+                #"{"step":"b","attempt":3,"outcome":"done","output":[1]}"#
+            ),
+            (
+                .attemptFailed(action, failure, next: at(1.5)),
+                #"{"step":"a","attempt":2,"outcome":"unknown","error":"Saga.Timeout","message":"no answer","nextAttemptAt":"1970-01-01T00:00:01.500Z"}"#
+            ),
+            (
+                .failed(compensation, failure),
+                #"{"step":"b","attempt":2,"outcome":"unknown","error":"Saga.Timeout","message":"no answer"}"#
+            ),
             (.stepSkipped(step: 1), #"{"step":"b"}"#),
-            (.deferred(action, until: at(2), reason: "open"), #"{"step":"a","until":"1970-01-01T00:00:02.000Z","reason":"open"}"#),
-            (.sagaCompensating(SagaFailure(step: 0, error: "No", message: "m")), #"{"step":"a","error":"No","message":"m"}"#),
-            (.sagaCompensating(SagaFailure(step: nil, error: "Saga.Cancelled", message: "m")), #"{"error":"Saga.Cancelled","message":"m"}"#),
+            (
+                .deferred(action, until: at(2), reason: "open"),
+                #"{"step":"a","until":"1970-01-01T00:00:02.000Z","reason":"open"}"#
+            ),
+            (
+                .sagaCompensating(SagaFailure(step: 0, error: "No", message: "m")),
+                #"{"step":"a","error":"No","message":"m"}"#
+            ),
+            (
+                .sagaCompensating(SagaFailure(step: nil, error: "Saga.Cancelled", message: "m")),
+                #"{"error":"Saga.Cancelled","message":"m"}"#
+            ),
             (.sagaCompleted(output: json("7"), failure: nil), #"{"output":7}"#),
-            (.sagaCompleted(output: .null, failure: SagaFailure(step: nil, error: "Saga.Expression", message: "m")),
-                #"{"output":null,"error":"Saga.Expression","message":"m"}"#),
+            (
+                .sagaCompleted(output: .null, failure: SagaFailure(step: nil, error: "Saga.Expression", message: "m")),
+                #"{"output":null,"error":"Saga.Expression","message":"m"}"#
+            ),
             (.sagaCompensated, nil),
             (.sagaStuck(SagaFailure(step: 1, error: "No", message: "m")), #"{"step":"b","error":"No","message":"m"}"#),
             (.cancelRequested(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
             (.paused(Event.Act(actor: "a", reason: nil)), #"{"actor":"a"}"#),
             (.resumed(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
-            (.stepResolved(action, .done, output: json("1"), act),
-                #"{"step":"a","operation":"action","resolution":"done","output":1,"actor":"ann@host","reason":"late \"order\""}"#),
-            (.stepResolved(compensation, .undone, output: nil, act),
-                #"{"step":"b","operation":"compensation","resolution":"undone","actor":"ann@host","reason":"late \"order\""}"#),
+            (
+                .stepResolved(action, .done, output: json("1"), act),
+                #"{"step":"a","operation":"action","resolution":"done","output":1,"actor":"ann@host","reason":"late \"order\""}"#
+            ),
+            (
+                .stepResolved(compensation, .undone, output: nil, act),
+                #"{"step":"b","operation":"compensation","resolution":"undone","actor":"ann@host","reason":"late \"order\""}"#
+            ),
             (.retried(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
             (.terminated(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
         ]
@@ -53,8 +76,10 @@ import Testing
             (2, #"{"step":"a","attempt":-1}"#, "event 1, StepStarted: `attempt` isn't a number of attempts"),
             (2, #"{"step":"a","attempt":1e99}"#, "event 1, StepStarted: `attempt` isn't a number of attempts"),
             (4, #"{"step":"a","attempt":1,"outcome":"maybe"}"#, "event 1, StepAttemptFailed: `outcome` can't be maybe"),
-            (4, #"{"step":"a","attempt":1,"outcome":"failed","error":"E","message":"","nextAttemptAt":"soon"}"#,
-                "event 1, StepAttemptFailed: `nextAttemptAt` isn't a time"),
+            (
+                4, #"{"step":"a","attempt":1,"outcome":"failed","error":"E","message":"","nextAttemptAt":"soon"}"#,
+                "event 1, StepAttemptFailed: `nextAttemptAt` isn't a time"
+            ),
             (22, "[]", "event 1, SagaTerminated: `actor` isn't a string"),
         ]
         for (type, data, message) in cases {

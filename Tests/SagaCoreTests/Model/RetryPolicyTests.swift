@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct RetryPolicyTests {
     @Test func theDelayGrowsByTheCoefficientUpToTheCap() {
-        let policy = RetryPolicy(initialInterval: .milliseconds(200), backoffCoefficient: 2, maximumInterval: .seconds(10))
+        let policy = RetryPolicy(
+            initialInterval: .milliseconds(200), backoffCoefficient: 2, maximumInterval: .seconds(10))
         let delays = (1...8).map { policy.delay(afterFailures: $0).microseconds / 1_000 }
         #expect(delays == [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000])
     }

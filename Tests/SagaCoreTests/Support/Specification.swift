@@ -112,7 +112,9 @@ extension SagaInput {
     }
 
     /// The participant refused, and trying again is of no use.
-    static func refused(_ step: Int, _ side: OperationSide = .action, _ attempt: Int = 1, _ error: String = "No") -> SagaInput {
+    static func refused(_ step: Int, _ side: OperationSide = .action, _ attempt: Int = 1, _ error: String = "No")
+        -> SagaInput
+    {
         answered(step, side, attempt, .failed(.init(error: error, message: "no", isRetryable: false)))
     }
 
@@ -121,7 +123,8 @@ extension SagaInput {
         _ step: Int, _ side: OperationSide = .action, _ attempt: Int = 1, _ error: String = "Busy",
         retryAfter: TimeSpan? = nil
     ) -> SagaInput {
-        answered(step, side, attempt, .failed(.init(error: error, message: "no", isRetryable: true, retryAfter: retryAfter)))
+        answered(
+            step, side, attempt, .failed(.init(error: error, message: "no", isRetryable: true, retryAfter: retryAfter)))
     }
 
     /// May have been done; may be tried again.
