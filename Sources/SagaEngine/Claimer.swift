@@ -12,22 +12,30 @@ extension SagaEngine {
     /// Waits a while for sagas to be due and takes them; returns how many.
     func claimOnce() async -> Int {
         guard let lease, leaseHolds, phase == .working else { return 0 }
-        let room = configuration.maximumSagas - runners.count
         let incarnation = incarnation
         do throws(StoreError) {
-            if mustReclaim {
+            let isReclaiming = mustReclaim
+            if isReclaiming {
                 mustReclaim = false
-                try await store.reclaim(lease, except: runners.keys.sorted())
+                try await store.reclaim(lease, except: runners.mapValues(\.state.sequence))
             }
             // Asked anew each second, since the lease may be another by then.
             let interval = configuration.probeInterval
             guard try await store.waitForDueSagas(lease, every: interval, upTo: .seconds(1)) else { return 0 }
-            let ids = try await store.claim(lease, limit: max(0, min(room, configuration.claimSize)))
+            guard phase == .working, incarnation == self.incarnation else { return 0 }
+            // First what is this daemon's already, so that it can't hoard what it can't load.
+            let room = isReclaiming ? 0 : configuration.maximumSagas - runners.count
+            if room <= 0 { await clock.sleep(until: clock.now() + 50_000) }
+            let limit = max(0, min(room, loadSize))
+            let ids = try await store.claim(lease, limit: limit, ownLimit: loadSize)
             guard incarnation == self.incarnation, !ids.isEmpty else { return 0 }
             try await takeUp(ids, lease: lease)
+            loadSize = configuration.claimSize
             return ids.count
         } catch {
+            // What was claimed is this daemon's now, and nobody else looks for it.
             mustReclaim = true
+            loadSize = max(1, loadSize / 2)
             handle(error, doing: "claiming", under: lease)
             await clock.sleep(until: clock.now() + 100_000)
             return 0
@@ -37,13 +45,16 @@ extension SagaEngine {
     /// Loads sagas that this daemon's row owns now. One that is in memory already was changed from outside.
     private func takeUp(_ ids: [SagaID], lease: Lease) async throws(StoreError) {
         let incarnation = incarnation
-        // Whatever fails on the way leaves sagas that are this daemon's and that nobody else looks for: `mustReclaim`.
         var missing: [SagaID] = []
         for id in ids {
             if let runner = runners[id] { reload(runner) } else { missing.append(id) }
         }
         if missing.isEmpty { return }
-        let stored = try await store.load(missing)
+        let stored: [StoredSaga]
+        do throws(StoreError) { stored = try await store.load(missing, ownedBy: lease) } catch {
+            guard case .refused(let reason) = error, missing.count == 1 else { throw error }
+            return await setAside(missing[0], reason, lease: lease)
+        }
         guard incarnation == self.incarnation else { return }
         for saga in stored where runners[saga.id] == nil { try await takeUp(saga, lease: lease) }
     }
@@ -110,7 +121,7 @@ extension SagaEngine {
     private func reloadNow(_ runner: SagaRunner, incarnation: Int) async {
         while incarnation == self.incarnation, runners[runner.id] === runner {
             do throws(StoreError) {
-                let stored = try await store.load([runner.id])
+                let stored = try await store.load([runner.id], ownedBy: lease)
                 guard incarnation == self.incarnation, runners[runner.id] === runner else { return }
                 runner.isCommitting = false
                 guard let saga = stored.first else { return forget(runner) }
@@ -133,7 +144,7 @@ extension SagaEngine {
                 return forget(runner)
             }
             runner.state = state
-            runner.inbox.prepend(.takenUp(ownCalls: runner.ownCalls))
+            if !runner.mustReload { advance(runner, .takenUp(ownCalls: runner.ownCalls)) }
             takeInbox(runner)
         } catch {
             forget(runner)
@@ -144,9 +155,8 @@ extension SagaEngine {
     /// - Parameter used: the lease that the call stated; nil for a call that states none.
     func handle(_ error: StoreError, doing what: String, under used: Lease? = nil) {
         switch error {
-        // A lease of an earlier epoch: a commit was read back meanwhile, the lease itself stands.
-        case .leaseLost: if used == lease { loseLease() }
-        case .unavailable(let reason), .inDoubt(let reason), .refused(let reason):
+        case .leaseLost: noteLost(used)
+        case .unavailable(let reason), .inDoubt(let reason, _), .refused(let reason), .blocked(let reason):
             logger.warning("the database failed", metadata: ["doing": "\(what)", "reason": "\(reason)"])
         }
     }

@@ -17,11 +17,26 @@ extension SagaEngine {
             }
             guard callsOut.count < configuration.concurrency else { return }
             callQueue.removeFirst()
-            let number = nextCallNumber
-            nextCallNumber += 1
-            let incarnation = incarnation
-            callsOut[number] = Task { await self.make(call, number: number, incarnation: incarnation) }
+            send(call)
         }
+    }
+
+    /// Sends out one call, if it is still wanted. The time it has waited for its turn is part of its timeout: when that
+    /// is over, nothing of the attempt can be under way any more, and an undo may rely on it.
+    private func send(_ queued: Call) {
+        guard case .running(queued.attempt, let since)? = runners[queued.saga]?.state[queued.operation].phase else { return }
+        var call = queued
+        call.timeout = since + queued.timeout - now()
+        guard call.timeout > .zero else {
+            let refusal = Answer.Refusal(
+                error: EngineError.connectFailed, message: "the attempt's time was over before it had its turn",
+                isRetryable: true)
+            return answer(call, .failed(refusal))
+        }
+        let number = nextCallNumber
+        nextCallNumber += 1
+        let incarnation = incarnation
+        callsOut[number] = Task { await self.make(call, number: number, incarnation: incarnation) }
     }
 
     private func make(_ call: Call, number: Int, incarnation: Int) async {

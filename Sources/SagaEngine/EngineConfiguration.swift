@@ -16,6 +16,8 @@ public struct EngineConfiguration: Sendable {
     public var parkAfter = TimeSpan.seconds(5)
     /// Sagas in one transaction.
     public var batchSize = 512
+    /// Bytes of events in one transaction, but for the last saga's that fits.
+    public var batchBytes = 8 << 20
     /// Transactions at once; a saga always goes through the same one.
     public var writers = 2
     /// How long stopping waits for calls in flight.

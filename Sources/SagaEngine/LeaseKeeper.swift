@@ -1,7 +1,7 @@
 import HeapModule
 import SagaCore
 
-/// Holds the daemon's lease, follows the database's clock and takes over from daemons that are gone.
+/// Holds the daemon's lease and follows the database's clock.
 extension SagaEngine {
     func keepLease() async {
         var failures = 0
@@ -19,7 +19,7 @@ extension SagaEngine {
         }
     }
 
-    /// Joins or renews once, then looks for daemons that are gone; returns whether the lease holds.
+    /// Joins or renews once; returns whether the lease holds.
     func renewOnce() async -> Bool {
         var used: Lease?
         do throws(StoreError) {
@@ -39,17 +39,12 @@ extension SagaEngine {
             }
             leaseEnd = sent + configuration.leaseLength.microseconds
             becomeReady()
-            if let lease {
-                let count = try await store.takeOverLost(lease)
-                if count > 0 { logger.warning("took over from lost daemons", metadata: ["daemons": "\(count)"]) }
-            }
             dispatchCalls()
             return true
         } catch {
             switch error {
-            // Unless a commit was read back meanwhile, which raises the epoch.
-            case .leaseLost: if used == lease { loseLease() }
-            case .unavailable(let reason), .inDoubt(let reason), .refused(let reason):
+            case .leaseLost: noteLost(used)
+            case .unavailable(let reason), .inDoubt(let reason, _), .refused(let reason), .blocked(let reason):
                 logger.warning("the lease can't be renewed", metadata: ["reason": "\(reason)"])
             }
             return false
@@ -58,6 +53,12 @@ extension SagaEngine {
 
     /// Whether a call may go out: the lease can't have ended elsewhere.
     var leaseHolds: Bool { lease != nil && clock.now() < leaseEnd - configuration.leaseLength.microseconds / 20 }
+
+    /// The store says that `used` has no lease any more. That is so unless reading a commit back has raised the epoch, or
+    /// is about to.
+    func noteLost(_ used: Lease?) {
+        if used == lease, readBacksUnderWay == 0 { loseLease() }
+    }
 
     /// Another daemon has taken over: drops everything in memory. Their calls' answers are the other's to judge.
     func loseLease() {

@@ -6,8 +6,8 @@ import SagaCore
 /// Runs sagas: claims what is due, decides, commits, then makes the calls that were decided on.
 ///
 /// Everything happens on one executor that is given from outside, so that a simulation can order it. The
-/// background services are extensions named by their job: `LeaseKeeper`, `Claimer`, `Writer`, `Dispatcher`,
-/// `Timers`, `Drain`.
+/// background services are extensions named by their job: `LeaseKeeper`, `TakeOver`, `Claimer`,
+/// `Writer`, `Dispatcher`, `Timers`, `Drain`.
 public actor SagaEngine {
     let configuration: EngineConfiguration
     let store: any SagaStore
@@ -32,10 +32,13 @@ public actor SagaEngine {
     // Claimer
     /// The database may count sagas as this daemon's that it doesn't have.
     var mustReclaim = false
+    /// Halved while what was claimed can't be loaded.
+    var loadSize: Int
 
     // Writer
     var queues: [Deque<Append>]
     var writerWaiters: [CheckedContinuation<Void, Never>?]
+    var readBacksUnderWay = 0
     /// Counts leases: what belongs to an earlier one is dropped.
     var incarnation = 0
 
@@ -71,6 +74,7 @@ public actor SagaEngine {
         self.parse = parse
         self.logger = logger
         self.executor = executor
+        self.loadSize = configuration.claimSize
         self.queues = Array(repeating: [], count: max(1, configuration.writers))
         self.writerWaiters = Array(repeating: nil, count: max(1, configuration.writers))
     }
@@ -83,6 +87,7 @@ public actor SagaEngine {
             Task { await self.keepLease() },
             Task { await self.claimDue() },
             Task { await self.runTimers() },
+            Task { await self.takeOver() },
         ]
         let writers = queues.indices.map { index in Task { await self.write(queue: index) } }
         await withCheckedContinuation { waiter in
@@ -166,7 +171,12 @@ public actor SagaEngine {
     }
 
     private func noteInputIsThrough(_ runner: SagaRunner) {
-        if case .answered(let operation, _, _) = runner.inputUnderWay { runner.ownCalls.remove(operation) }
+        if case .answered(let operation, let attempt, _) = runner.inputUnderWay {
+            // An answer that came too late says nothing of the attempt that is out now.
+            if case .running(let current, _) = runner.state[operation].phase, current != attempt {} else {
+                runner.ownCalls.remove(operation)
+            }
+        }
         runner.inputUnderWay = nil
         let calls = runner.callsAfterCommit
         runner.callsAfterCommit = []
@@ -178,7 +188,7 @@ public actor SagaEngine {
 
     func takeInbox(_ runner: SagaRunner) {
         guard runners[runner.id] === runner else { return }
-        if runner.mustReload {
+        if runner.mustReload, !runner.isCommitting {
             reload(runner)
             return
         }

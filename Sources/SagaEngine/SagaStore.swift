@@ -22,14 +22,19 @@ public protocol SagaStore: Sendable {
         -> Bool
 
     /// Takes up to `limit` sagas that are due and nobody's, and all of its own that were changed from outside.
-    func claim(_ lease: Lease, limit: Int) async throws(StoreError) -> [SagaID]
+    ///
+    /// - Parameter ownLimit: at most so many of its own.
+    func claim(_ lease: Lease, limit: Int, ownLimit: Int) async throws(StoreError) -> [SagaID]
 
-    /// Makes the sagas that this daemon's row owns, but for `known`, due for it: what it has claimed without learning of
-    /// it (the answer was lost), or couldn't set aside, comes back with the next claim.
-    func reclaim(_ lease: Lease, except known: [SagaID]) async throws(StoreError)
+    /// Makes the sagas that this daemon's row owns due for it, but for those in `known` whose history an operator hasn't
+    /// carried on beyond the sequence given: what was claimed without the daemon's learning of it (the answer was lost),
+    /// or couldn't be set aside, comes back with the next claim.
+    func reclaim(_ lease: Lease, except known: [SagaID: Int]) async throws(StoreError)
 
     /// Sagas with all their events, in the order of `ids`; those that aren't there are left out.
-    func load(_ ids: [SagaID]) async throws(StoreError) -> [StoredSaga]
+    ///
+    /// - Parameter owner: leaves out those that this lease doesn't own; nil takes all.
+    func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> [StoredSaga]
 
     /// The definition of this number; nil when there is none.
     func definition(_ id: DefinitionID) async throws(StoreError) -> [UInt8]?
@@ -44,6 +49,18 @@ public protocol SagaStore: Sendable {
 
     /// Sets a saga aside that can't be folded or written, until a person acts.
     func setAside(_ saga: SagaID, reason: String, under lease: Lease) async throws(StoreError)
+}
+
+extension SagaStore {
+    /// Takes up to `limit` sagas that are due and nobody's, and up to a thousand of its own.
+    public func claim(_ lease: Lease, limit: Int) async throws(StoreError) -> [SagaID] {
+        try await claim(lease, limit: limit, ownLimit: 1_000)
+    }
+
+    /// Sagas with all their events, whoever owns them.
+    public func load(_ ids: [SagaID]) async throws(StoreError) -> [StoredSaga] {
+        try await load(ids, ownedBy: nil)
+    }
 }
 
 /// A definition's number in its database.
@@ -149,8 +166,11 @@ public struct Append: Sendable, Hashable {
 public enum StoreError: Error, Sendable, Hashable {
     /// Certainly not done: no connection, a conflict that passes, a server that is starting. Try again.
     case unavailable(String)
-    /// The connection was lost while committing: ask `readBack`.
-    case inDoubt(String)
+    /// The connection was lost while committing: ask `readBack`, but for `conflicts`, which were found before and of
+    /// which nothing was sent the last time.
+    case inDoubt(String, conflicts: Set<SagaID> = [])
+    /// Certainly not done: somebody holds a lock on one of the sagas, or it was too much for the time. Try less at once.
+    case blocked(String)
     /// The daemon's lease was taken over: everything it holds is another's.
     case leaseLost
     /// The database refuses this content: trying again gives the same.

@@ -1,3 +1,4 @@
+import HeapModule
 import SagaCore
 
 /// One saga's wish to be looked at.
@@ -38,6 +39,12 @@ extension SagaEngine {
         }
     }
 
+    /// An entry stays when its saga is set to another time or leaves; now and then they are all thrown out.
+    private func dropStaleTimers() {
+        guard timers.count > 2 * runners.count + 1_024 else { return }
+        timers = Heap(timers.unordered.filter { runners[$0.saga]?.timerDue == $0.due })
+    }
+
     /// Sets the saga's timer to the next time it can do something by itself.
     func setTimer(_ runner: SagaRunner) {
         guard runners[runner.id] === runner, let due = runner.state.nextDue(in: runner.definition) else {
@@ -51,6 +58,7 @@ extension SagaEngine {
         if runner.timerRang == due { at = max(at, clock.now() + 100_000) }
         let isEarliest = timers.min.map { at < $0.at } ?? true
         timers.insert(TimerEntry(at: at, due: due, saga: runner.id))
+        dropStaleTimers()
         if isEarliest { timerSleep?.cancel() }
     }
 }

@@ -29,30 +29,40 @@ extension SagaEngine {
 
     /// Commits one batch of the queue, however often it takes.
     func writeOnce(queue index: Int) async {
-        let count = min(queues[index].count, configuration.batchSize)
-        let batch = Array(queues[index].prefix(count))
-        queues[index].removeFirst(count)
-        await commit(batch, incarnation: incarnation)
+        var batch: [Append] = []
+        var bytes = 0
+        while batch.count < configuration.batchSize, bytes < configuration.batchBytes, let next = queues[index].popFirst() {
+            for event in next.events { bytes += event.data?.count ?? 0 }
+            batch.append(next)
+        }
+        await commit(batch, queue: index, incarnation: incarnation)
     }
 
-    private func commit(_ batch: [Append], incarnation: Int) async {
+    private func commit(_ appends: [Append], queue index: Int, incarnation: Int) async {
+        var batch = appends
         var failures: Int64 = 0
-        while incarnation == self.incarnation, let lease, phase != .stopped {
+        while incarnation == self.incarnation, let lease, phase != .stopped, !batch.isEmpty {
             do throws(StoreError) {
                 let conflicts = try await store.commit(batch, under: lease)
                 return settle(batch, conflicts: conflicts, incarnation: incarnation)
             } catch {
                 switch error {
-                // Another queue may have read a commit back, which raises the epoch.
-                case .leaseLost where self.lease != lease && incarnation == self.incarnation: continue
+                // Reading a commit back raises the epoch; until that is known here, ask again.
+                case .leaseLost where incarnation == self.incarnation && (self.lease != lease || readBacksUnderWay > 0):
+                    await clock.sleep(until: clock.now() + 10_000)
+                    continue
                 case .leaseLost: return lost(lease, incarnation: incarnation)
-                case .refused(let reason): return await isolate(batch, reason: reason, incarnation: incarnation)
+                case .refused(let reason):
+                    return await isolate(batch, queue: index, reason: reason, incarnation: incarnation)
+                case .blocked(let reason):
+                    return await divide(batch, queue: index, reason: reason, incarnation: incarnation)
                 case .unavailable(let reason):
                     logger.warning(
                         "a batch waits for the database", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
-                case .inDoubt(let reason):
-                    logger.warning(
-                        "a commit is in doubt", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
+                case .inDoubt(let reason, let conflicts):
+                    logger.warning("a commit is in doubt", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
+                    settle(batch.filter { conflicts.contains($0.saga) }, conflicts: conflicts, incarnation: incarnation)
+                    batch.removeAll { conflicts.contains($0.saga) }
                     switch await readBack(batch, lease: lease, incarnation: incarnation) {
                     case true?: return settle(batch, conflicts: [], incarnation: incarnation)
                     case false?: continue
@@ -67,6 +77,8 @@ extension SagaEngine {
 
     /// Asks until it is known whether the batch was committed; nil when the lease went meanwhile.
     private func readBack(_ batch: [Append], lease: Lease, incarnation: Int) async -> Bool? {
+        readBacksUnderWay += 1
+        defer { readBacksUnderWay -= 1 }
         while incarnation == self.incarnation, phase != .stopped {
             do throws(StoreError) {
                 let readBack = try await store.readBack(batch, under: lease)
@@ -75,7 +87,7 @@ extension SagaEngine {
                 return readBack.wasCommitted
             } catch {
                 if case .leaseLost = error {
-                    lost(lease, incarnation: incarnation)
+                    if incarnation == self.incarnation { loseLease() }
                     return nil
                 }
                 handle(error, doing: "reading a commit back")
@@ -85,8 +97,21 @@ extension SagaEngine {
         return nil
     }
 
+    /// Somebody holds a lock on one of the batch's sagas, or it was too much for the time: the others go on without it.
+    private func divide(_ batch: [Append], queue index: Int, reason: String, incarnation: Int) async {
+        guard batch.count == 1, let append = batch.first else {
+            let half = batch.count / 2
+            await commit(Array(batch[..<half]), queue: index, incarnation: incarnation)
+            return await commit(Array(batch[half...]), queue: index, incarnation: incarnation)
+        }
+        guard incarnation == self.incarnation, phase != .stopped else { return }
+        logger.warning("a saga is locked by somebody", metadata: ["saga": "\(append.saga)", "reason": "\(reason)"])
+        if queues[index].isEmpty { await clock.sleep(until: clock.now() + 100_000) }
+        if incarnation == self.incarnation { queues[index].append(append) }
+    }
+
     private func lost(_ lease: Lease, incarnation: Int) {
-        if incarnation == self.incarnation { loseLease() }
+        if incarnation == self.incarnation { noteLost(lease) }
     }
 
     private func settle(_ batch: [Append], conflicts: Set<SagaID>, incarnation: Int) {
@@ -104,17 +129,20 @@ extension SagaEngine {
         runner.callsAfterCommit = []
         runner.isLeaving = false
         runner.isCommitting = false
-        if let input = runner.inputUnderWay { runner.inbox.prepend(input) }
+        // Being taken up anew follows the reload by itself.
+        if let input = runner.inputUnderWay {
+            if case .takenUp = input {} else { runner.inbox.prepend(input) }
+        }
         runner.inputUnderWay = nil
         reload(runner)
     }
 
     /// A batch that the database refuses: finds the saga it is about and sets that one aside.
-    private func isolate(_ batch: [Append], reason: String, incarnation: Int) async {
+    private func isolate(_ batch: [Append], queue index: Int, reason: String, incarnation: Int) async {
         guard batch.count == 1, let append = batch.first else {
             let half = batch.count / 2
-            await commit(Array(batch[..<half]), incarnation: incarnation)
-            return await commit(Array(batch[half...]), incarnation: incarnation)
+            await commit(Array(batch[..<half]), queue: index, incarnation: incarnation)
+            return await commit(Array(batch[half...]), queue: index, incarnation: incarnation)
         }
         guard incarnation == self.incarnation, let lease else { return }
         if let runner = runners[append.saga] { forget(runner) }

@@ -26,10 +26,14 @@ public struct PostgresStore: SagaStore {
 struct FenceStatement {
     let lease: Lease
 
-    /// A batch that hangs half sent may not hold up a takeover for long: the server ends it.
+    /// A batch that hangs half sent may not hold up a takeover for long: the server ends it. Nor may a transaction that
+    /// somebody leaves open over one saga hold up the batch of all others.
     var statement: PostgresStatement {
         PostgresStatement(
-            "SELECT saga.fence($1, $2), set_config('idle_in_transaction_session_timeout', $3, true)",
+            """
+            SELECT saga.fence($1, $2), set_config('idle_in_transaction_session_timeout', $3, true),
+                set_config('lock_timeout', '500ms', true)
+            """,
             [
                 .int4(lease.daemon), .int4(lease.epoch),
                 .text("\(max(1, lease.length.microseconds / 2_000 - 1))"),

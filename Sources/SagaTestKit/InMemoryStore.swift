@@ -142,7 +142,7 @@ public actor InMemoryStore: SagaStore {
         return rows.contains { isDue($0.value, for: lease.daemon) }
     }
 
-    public func claim(_ lease: Lease, limit: Int) throws(StoreError) -> [SagaID] {
+    public func claim(_ lease: Lease, limit: Int, ownLimit: Int) throws(StoreError) -> [SagaID] {
         try failIfAsked()
         try fence(lease)
         let due = rows.filter { isDue($0.value, for: lease.daemon) }
@@ -151,7 +151,7 @@ public actor InMemoryStore: SagaStore {
                 \.key)
         let isLost = losesNextClaim && !due.isEmpty
         if isLost { losesNextClaim = false }
-        let ids = (others.prefix(limit) + due.filter { $0.value.owner != nil }.map(\.key)).sorted()
+        let ids = (others.prefix(limit) + due.filter { $0.value.owner != nil }.map(\.key).sorted().prefix(ownLimit)).sorted()
         for id in ids {
             rows[id]?.owner = lease.daemon
             rows[id]?.dueAt = nil
@@ -161,18 +161,24 @@ public actor InMemoryStore: SagaStore {
         return ids
     }
 
-    public func reclaim(_ lease: Lease, except known: [SagaID]) throws(StoreError) {
+    public func reclaim(_ lease: Lease, except known: [SagaID: Int]) throws(StoreError) {
         try failIfAsked()
         try fence(lease)
-        for id in rows.keys where rows[id]?.owner == lease.daemon && rows[id]?.dueAt == nil && !known.contains(id) {
+        for (id, row) in rows where row.owner == lease.daemon && row.dueAt == nil {
+            if let sequence = known[id] {
+                guard row.events.contains(where: { $0.sequence == sequence + 1 && (17...22).contains($0.type) }) else {
+                    continue
+                }
+            }
             rows[id]?.dueAt = clock()
         }
     }
 
-    public func load(_ ids: [SagaID]) throws(StoreError) -> [StoredSaga] {
+    public func load(_ ids: [SagaID], ownedBy owner: Lease?) throws(StoreError) -> [StoredSaga] {
         try failIfAsked()
         return ids.compactMap { id in
-            rows[id].map {
+            if let owner, rows[id]?.owner != owner.daemon { return nil }
+            return rows[id].map {
                 StoredSaga(id: id, key: $0.key, definition: $0.definition, status: $0.status, events: $0.events)
             }
         }

@@ -83,4 +83,21 @@ import Testing
         #expect(await daemon.stop().status == 0)
         await test.remove()
     }
+
+    @Test(.enabled(if: TestPooler.isInstalled, "pgbouncer isn't installed (apt-get install pgbouncer)"))
+    func aDaemonWorksBehindPgBouncerInTransactionMode() async throws {
+        let test = try await Installation.make()
+        let (pooled, pooler) = try await TestPooler.start(for: test.database, on: .shared)
+        // More connections than the pooler has, the first migration included.
+        let daemons = [try await test.daemon(database: pooled), try await test.daemon(database: pooled)]
+        var ids: [String] = []
+        for number in 0..<6 { ids.append(try await test.start(number % 2 == 0 ? "fine" : "declined", key: "p-\(number)")) }
+        for (number, id) in ids.enumerated() {
+            let document = try await test.wait(for: id, ["completed", "compensated", "stuck"])
+            #expect(document["status"] == (number % 2 == 0 ? "completed" : "compensated"))
+        }
+        for daemon in daemons { #expect(await daemon.stop().status == 0) }
+        await pooler.stop()
+        await test.remove()
+    }
 }

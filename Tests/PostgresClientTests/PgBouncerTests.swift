@@ -3,13 +3,10 @@ import PostgresClient
 import SagaTestKit
 import Testing
 
-private let pgbouncer = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"]
-    .first { FileManager.default.isExecutableFile(atPath: $0) }
-
 /// The client behind PgBouncer in transaction mode: fewer server connections than client connections, and none of them
 /// kept between transactions.
 @Suite(
-    .enabled(if: pgbouncer != nil, "pgbouncer isn't installed (apt-get install pgbouncer)"),
+    .enabled(if: TestPooler.isInstalled, "pgbouncer isn't installed (apt-get install pgbouncer)"),
     .timeLimit(.minutes(1))
 )
 struct PgBouncerTests {
@@ -18,28 +15,8 @@ struct PgBouncerTests {
         _ body: (_ pool: PostgresPool, _ direct: PostgresPool) async throws -> Void
     ) async throws {
         let url = try await TestPostgres.shared.database()
-        let server = try await TestPostgres.shared.directory()
-        let database = try #require(url.split(separator: "/").dropFirst().first?.split(separator: "?").first)
-        let directory = "\(server)/pooler-\(database)"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory)
-        let settings = """
-            [databases]
-            \(database) = host=\(server) user=postgres
-            [pgbouncer]
-            listen_addr =
-            listen_port = 6432
-            unix_socket_dir = \(directory)
-            auth_type = any
-            pool_mode = transaction
-            default_pool_size = 2
-            """
-        try settings.write(toFile: "\(directory)/pgbouncer.ini", atomically: false, encoding: .utf8)
-        let process = try await TestPostgres.shared.startCompanion([
-            try #require(pgbouncer), "-q", "\(directory)/pgbouncer.ini",
-        ])
+        let (behind, process) = try await TestPooler.start(for: url, on: .shared)
         do {
-            let behind = "host=\(directory) port=6432 user=app dbname=\(database)"
             try await waitForConnections(behind)
             try await withPool(on: behind, connections: connections) { pool in
                 try await withPool(on: url, connections: 1) { direct in try await body(pool, direct) }

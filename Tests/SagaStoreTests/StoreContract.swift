@@ -217,7 +217,7 @@ private func append(
         let forgotten = try await test.start(key: nil)
         _ = try await test.store.claim(lease, limit: 9)
         #expect(try await test.store.claim(lease, limit: 9) == [])
-        try await test.store.reclaim(lease, except: [known])
+        try await test.store.reclaim(lease, except: [known: 1])
         #expect(try await test.store.claim(lease, limit: 9) == [forgotten])
         await test.close()
     }

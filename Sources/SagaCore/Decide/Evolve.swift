@@ -36,7 +36,10 @@ extension SagaState {
             note(failure, of: operation)
         case .stepSkipped(let step):
             if status == .pending { status = .running }
-            if steps.indices.contains(step) { steps[step].isSkipped = true }
+            if steps.indices.contains(step) {
+                steps[step].isSkipped = true
+                steps[step].action.phase = .idle
+            }
         case .deferred(let operation, let until, _):
             begin(recorded, operation) { $0.phase = .deferred(until: until) }
         case .sagaCompensating(let failure):

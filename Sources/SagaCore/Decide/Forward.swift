@@ -44,7 +44,7 @@ extension Decider {
             guard !state.steps[index].isSkipped, isDue(state[operation]),
                 definition.graph.predecessors[index].allSatisfy({ state.steps[$0].isEnded })
             else { continue }
-            if state[operation].phase != .idle || passesWhen(index) { begin(operation) }
+            if state[operation].attempts > 0 || passesWhen(index) { begin(operation) }
             if state[operation].phase == .failed { return }
         }
     }

@@ -8,7 +8,8 @@ public struct Call: Sendable, Hashable {
     public let operation: OperationReference
     /// From 1, counting on over a person's `retry`.
     public let attempt: Int
-    public let timeout: TimeSpan
+    /// From when the attempt was decided on; whoever makes the call later has so much less.
+    public var timeout: TimeSpan
     public let request: Request
 
     public enum Request: Sendable, Hashable {

@@ -28,16 +28,28 @@ extension PostgresStore {
         }
     }
 
-    public func reclaim(_ lease: Lease, except known: [SagaID]) async throws(StoreError) {
+    public func reclaim(_ lease: Lease, except known: [SagaID: Int]) async throws(StoreError) {
+        let known = known.sorted { $0.key < $1.key }
         do throws(PostgresError) {
             _ = try await fenced(
                 lease,
                 [
                     PostgresStatement(
                         """
-                        UPDATE saga.state SET due_at = clock_timestamp()
-                        WHERE owner = $1 AND due_at IS NULL AND id <> ALL ($2)
-                        """, [.int4(lease.daemon), .uuidArray(known.map(\.uuid))])
+                        UPDATE saga.state s SET due_at = clock_timestamp()
+                        FROM (
+                            SELECT o.id FROM saga.state o
+                            LEFT JOIN unnest($2::uuid[], $3::int4[]) AS known (id, sequence) ON known.id = o.id
+                            WHERE o.owner = $1 AND o.due_at IS NULL AND (known.id IS NULL OR EXISTS (
+                                SELECT FROM saga.event e WHERE e.saga_id = o.id
+                                    AND e.sequence = known.sequence + 1 AND e.type BETWEEN 17 AND 22))
+                        ) missed
+                        WHERE s.id = missed.id AND s.owner = $1
+                        """,
+                        [
+                            .int4(lease.daemon), .uuidArray(known.map(\.key.uuid)),
+                            .int4Array(known.map { Int32(truncatingIfNeeded: $0.value) }),
+                        ])
                 ])
         } catch {
             throw StoreError(error)
@@ -46,7 +58,7 @@ extension PostgresStore {
 
     /// Skips what another daemon is claiming. On an owned row a due time means that something was appended from
     /// outside; taking it resets that, before the history is read.
-    public func claim(_ lease: Lease, limit: Int) async throws(StoreError) -> [SagaID] {
+    public func claim(_ lease: Lease, limit: Int, ownLimit: Int) async throws(StoreError) -> [SagaID] {
         do throws(PostgresError) {
             let results = try await fenced(
                 lease,
@@ -58,13 +70,13 @@ extension PostgresStore {
                             ORDER BY owner, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
                         ), changed AS (
                             SELECT id FROM saga.state WHERE owner = $1 AND due_at <= now()
-                            ORDER BY owner, due_at FOR UPDATE SKIP LOCKED
+                            ORDER BY owner, due_at LIMIT $3 FOR UPDATE SKIP LOCKED
                         )
                         UPDATE saga.state s SET owner = $1, due_at = NULL, unreadable = NULL
                         FROM (SELECT id FROM due UNION ALL SELECT id FROM changed) taken
                         WHERE s.id = taken.id
                         RETURNING s.id
-                        """, [.int4(lease.daemon), .int8(Int64(limit))])
+                        """, [.int4(lease.daemon), .int8(Int64(limit)), .int8(Int64(ownLimit))])
                 ])
             let rows = results.first?.rows ?? []
             var ids: [SagaID] = []

@@ -14,7 +14,8 @@ extension PostgresStore {
                 _ = try await fenced(lease, CommitStatements(batch: batch, lease: lease).statements)
                 return conflicts
             } catch {
-                if error.kind == .connectionLost { throw .inDoubt(error.description) }
+                if error.kind == .connectionLost { throw .inDoubt(error.description, conflicts: conflicts) }
+                if error.sqlState == "55P03" || error.kind == .timeout { throw .blocked(error.description) }
                 guard error.sqlState == "23505", error.constraint == "event_pkey" else { throw StoreError(error) }
                 let found = try await taken(batch)
                 if found.isEmpty {
@@ -50,30 +51,25 @@ extension PostgresStore {
     /// Locks the daemon's row against the batch in doubt, which either has ended by then or is refused later by the
     /// raised epoch; after that the history tells whether it was committed.
     public func readBack(_ appends: [Append], under lease: Lease) async throws(StoreError) -> ReadBack {
-        do {
-            return try await pool.withConnection { connection in
-                let raised = try await connection.pipeline(
-                    [
-                        PostgresStatement("BEGIN"),
-                        PostgresStatement(
-                            "SELECT epoch FROM saga.daemon WHERE id = $1 FOR UPDATE", [.int4(lease.daemon)]),
-                        PostgresStatement(
-                            "UPDATE saga.daemon SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch",
-                            [.int4(lease.daemon)]),
-                    ], timeout: timeout)
-                guard let row = raised[2].rows.first else { throw StoreError.leaseLost }
-                let epoch = try row.decode(0, as: Int32.self)
-                let wasCommitted = try await isThere(appends, on: connection)
-                _ = try await connection.query("COMMIT", timeout: timeout)
-                return ReadBack(
-                    wasCommitted: wasCommitted, lease: Lease(daemon: lease.daemon, epoch: epoch, length: lease.length))
-            }
-        } catch let error as StoreError {
-            throw error
-        } catch let error as PostgresError {
-            throw StoreError(error)
-        } catch {
-            throw .unavailable("\(error)")
+        try await locking { connection in
+            let raised = try await connection.pipeline(
+                begin(lease.length) + [
+                    // A lease that was taken over is marked so: that row is only waiting to be deleted.
+                    PostgresStatement(
+                        "SELECT 1 FROM saga.daemon WHERE id = $1 AND lease_until > '-infinity' FOR UPDATE",
+                        [.int4(lease.daemon)]),
+                    PostgresStatement(
+                        """
+                        UPDATE saga.daemon SET epoch = epoch + 1 WHERE id = $1 AND lease_until > '-infinity'
+                        RETURNING epoch
+                        """, [.int4(lease.daemon)]),
+                ], timeout: timeout)
+            guard let row = raised.last?.rows.first else { throw StoreError.leaseLost }
+            let epoch = try row.decode(0, as: Int32.self)
+            let wasCommitted = try await isThere(appends, on: connection)
+            _ = try await connection.query("COMMIT", timeout: timeout)
+            return ReadBack(
+                wasCommitted: wasCommitted, lease: Lease(daemon: lease.daemon, epoch: epoch, length: lease.length))
         }
     }
 

@@ -3,14 +3,17 @@ import SagaCore
 import SagaEngine
 
 extension PostgresStore {
-    public func load(_ ids: [SagaID]) async throws(StoreError) -> [StoredSaga] {
+    public func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> [StoredSaga] {
         do throws(PostgresError) {
             let uuids = PostgresValue.uuidArray(ids.map(\.uuid))
             // The rows first: events that come between the two are seen, and a row never claims more than its events.
             let results = try await pool.pipeline(
                 [
                     PostgresStatement(
-                        "SELECT id, key, definition_id, status FROM saga.state WHERE id = ANY ($1)", [uuids]),
+                        """
+                        SELECT id, key, definition_id, status FROM saga.state
+                        WHERE id = ANY ($1) AND ($2::int4 IS NULL OR owner = $2)
+                        """, [uuids, .int4(owner?.daemon)]),
                     PostgresStatement(
                         """
                         SELECT saga_id, sequence, cause, type, at, data FROM saga.event
