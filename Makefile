@@ -31,7 +31,7 @@ demo: build ## Run the whole thing on this machine: 40 orders, four services, a 
 
 test: ## Run every test, as CI does
 	@scripts/setup --tests
-	$(SWIFT) test --parallel $(CHECKED_FLAGS)
+	$(SWIFT) test --no-parallel $(CHECKED_FLAGS)
 
 lint: ## Report what isn't formatted as the rest
 	$(SWIFT) format lint --recursive --parallel Sources Tests sql Package.swift

@@ -1046,7 +1046,13 @@ CREATE VIEW saga.sagas AS
         END AS output,
         CASE
             WHEN (s.unreadable IS NOT NULL) THEN ((('{"step":null,"error":"Saga.Unreadable","message":'::text || to_json(s.unreadable)) || '}'::text))::json
-            WHEN (s.status <> 5) THEN ( SELECT ((((((('{"step":'::text || COALESCE((to_json(f.step))::text, 'null'::text)) || ',"error":'::text) || COALESCE((to_json(f.error))::text, 'null'::text)) || ',"message":'::text) || COALESCE((to_json(f.message))::text, 'null'::text)) || '}'::text))::json AS json
+            WHEN (s.status = 5) THEN ( SELECT ((((('{"step":null,"error":'::text || to_json(f.error)) || ',"message":'::text) || COALESCE((to_json(f.message))::text, 'null'::text)) || '}'::text))::json AS json
+               FROM saga.event e,
+                LATERAL json_to_record(saga.readable(e.data)) f(error text, message text)
+              WHERE ((e.saga_id = s.id) AND (e.type = 14) AND (f.error IS NOT NULL))
+              ORDER BY e.sequence DESC
+             LIMIT 1)
+            ELSE ( SELECT ((((((('{"step":'::text || COALESCE((to_json(f.step))::text, 'null'::text)) || ',"error":'::text) || COALESCE((to_json(f.error))::text, 'null'::text)) || ',"message":'::text) || COALESCE((to_json(f.message))::text, 'null'::text)) || '}'::text))::json AS json
                FROM saga.event e,
                 LATERAL json_to_record(saga.readable(e.data)) f(step text, error text, message text)
               WHERE ((e.saga_id = s.id) AND ((e.type = 9) OR ((e.type = 16) AND (s.status <> 6) AND (NOT (EXISTS ( SELECT
@@ -1054,7 +1060,6 @@ CREATE VIEW saga.sagas AS
                       WHERE ((l.saga_id = s.id) AND (l.sequence > e.sequence) AND (l.type = ANY (ARRAY[20, 21])))))))))
               ORDER BY e.type DESC, e.sequence DESC
              LIMIT 1)
-            ELSE NULL::json
         END AS failure,
     s.started_at,
     s.ended_at
@@ -1089,7 +1094,7 @@ COMMENT ON COLUMN saga.sagas.output IS 'Of a completed saga; null where it is JS
 -- Name: COLUMN sagas.failure; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON COLUMN saga.sagas.failure IS '{"step", "error", "message"} of what it is stuck on (or was when terminated), else of what turned it round; null for a completed saga.';
+COMMENT ON COLUMN saga.sagas.failure IS '{"step", "error", "message"} of what it is stuck on (or was when terminated), else of what turned it round; for a completed saga null, or why it has no output.';
 
 --
 -- Name: steps; Type: VIEW; Schema: saga; Owner: -

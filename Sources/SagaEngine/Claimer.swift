@@ -141,6 +141,11 @@ extension SagaEngine {
             if state.status.isEnded {
                 logger.info(
                     "saga was ended from outside", metadata: ["saga": "\(runner.id)", "status": "\(state.status.name)"])
+                for input in runner.inbox {
+                    if case .answered(let operation, let attempt, let answer) = input {
+                        noteLate(answer, saga: runner.id, step: runner.definition.steps[operation.step].name, attempt: attempt)
+                    }
+                }
                 return forget(runner)
             }
             runner.state = state

@@ -49,10 +49,22 @@ extension SagaEngine {
     private func answer(_ call: Call, _ answer: Answer) {
         log(answer, to: call)
         guard let runner = runners[call.saga] else {
-            logger.notice("an answer came after the saga's end and isn't recorded", metadata: metadata(call))
-            return
+            return noteLate(answer, saga: call.saga, step: call.stepName, attempt: call.attempt)
         }
         advance(runner, .answered(call.operation, attempt: call.attempt, answer))
+    }
+
+    /// An answer that no event can hold any more: the saga was ended while the call was out.
+    func noteLate(_ answer: Answer, saga: SagaID, step: String, attempt: Int) {
+        let outcome =
+            switch answer {
+            case .done: "done"
+            case .failed(let refusal): "failed, \(refusal.error)"
+            case .unknown(let refusal): "unknown, \(refusal.error)"
+            }
+        logger.notice(
+            "an answer came after the saga's end and isn't recorded",
+            metadata: ["saga": "\(saga)", "step": "\(step)", "attempt": "\(attempt)", "outcome": "\(outcome)"])
     }
 
     private func log(_ answer: Answer, to call: Call) {

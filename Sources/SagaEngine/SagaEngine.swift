@@ -119,13 +119,11 @@ public actor SagaEngine {
             runner.inbox.append(input)
             return
         }
-        let before = runner.state.status
         let decision = decide(
             runner.state, input, now: now(), definition: runner.definition, beginsOperations: phase == .working)
         runner.state = decision.state
         runner.callsAfterCommit = decision.calls
         runner.inputUnderWay = input
-        if decision.state.status != before { log(decision.state, of: runner) }
         commit(decision.events, of: runner)
     }
 
@@ -162,6 +160,10 @@ public actor SagaEngine {
     /// After a commit: makes the calls, takes what came meanwhile, or lets the saga leave memory.
     func committed(_ runner: SagaRunner) {
         runner.isCommitting = false
+        if runner.loggedStatus != runner.state.status {
+            runner.loggedStatus = runner.state.status
+            log(runner.state, of: runner)
+        }
         if runner.isLeaving {
             forget(runner)
             return

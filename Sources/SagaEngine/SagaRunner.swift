@@ -12,6 +12,7 @@ final class SagaRunner {
     var state: SagaState
     /// The status that the saga's row has, or will have once the commit under way is through.
     var rowStatus: SagaStatus
+    var loggedStatus: SagaStatus
     /// What came while a commit was under way.
     var inbox: Deque<SagaInput> = []
     var isCommitting = false
@@ -36,5 +37,6 @@ final class SagaRunner {
         self.definition = definition
         self.definitionID = definitionID
         self.rowStatus = rowStatus
+        self.loggedStatus = state.status
     }
 }

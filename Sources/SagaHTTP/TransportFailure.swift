@@ -85,9 +85,16 @@ enum TransportFailure {
         }
     }
 
+    /// BoringSSL's own name of the fault, such as `WRONG_VERSION_NUMBER`, out of a text that also names its source file.
+    private static func reason(in text: String) -> String {
+        let words = text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+        return words.last { $0.count > 3 && $0.contains("_") && $0.allSatisfy { $0.isUppercase || $0 == "_" } }
+            .map(String.init) ?? "the peer's TLS isn't usable"
+    }
+
     private static func describe(_ error: NIOSSLError) -> String {
         switch error {
-        case .handshakeFailed(let cause): "TLS handshake failed: \(cause)"
+        case .handshakeFailed(let cause): "TLS handshake failed: \(reason(in: "\(cause)"))"
         case .uncleanShutdown: "connection closed by the participant"
         default: "TLS failed"
         }

@@ -133,25 +133,24 @@ private final class Collector: Sendable {
 
     func firstLine() async -> String? {
         while true {
-            let (text, isOver) = state.withLock { (String(decoding: $0.bytes, as: UTF8.self), $0.isOver) }
-            if let end = text.firstIndex(of: "\n") { return String(text[..<end]) }
+            let (bytes, isOver) = state.withLock { ($0.bytes, $0.isOver) }
+            if let end = bytes.firstIndex(of: UInt8(ascii: "\n")) { return String(decoding: bytes[..<end], as: UTF8.self) }
             if isOver { return nil }
-            await change()
+            await change(from: bytes.count)
         }
     }
 
     func wait(for wanted: String) async -> Bool {
         while true {
-            let (text, isOver) = state.withLock { (String(decoding: $0.bytes, as: UTF8.self), $0.isOver) }
-            if text.contains(wanted) { return true }
+            let (bytes, isOver) = state.withLock { ($0.bytes, $0.isOver) }
+            if String(decoding: bytes, as: UTF8.self).contains(wanted) { return true }
             if isOver { return false }
-            await change()
+            await change(from: bytes.count)
         }
     }
 
-    /// Returns when more has come, or has come since the caller looked.
-    private func change() async {
-        let seen = state.withLock { $0.bytes.count }
+    /// Returns when there is more than the `seen` bytes, or nothing more to come.
+    private func change(from seen: Int) async {
         await withCheckedContinuation { continuation in
             let isNow = state.withLock { state in
                 if state.isOver || state.bytes.count != seen { return true }

@@ -20,8 +20,11 @@ struct SagaCommand: AsyncParsableCommand {
             EXIT STATUS:
               0   done
               1   what was asked for is wrong or not there
+              3   start --wait: the saga was compensated
+              4   start --wait: the saga is stuck or was terminated
               64  wrong usage
               69  the database can't be reached
+              130 interrupted
             """,
         version: programVersion,
         groupedSubcommands: [

@@ -43,6 +43,7 @@ struct DatabasePreparation {
             do {
                 try await reach(pool)
                 try await migrate(pool)
+                try await checkRights(pool)
                 try await register(pool)
                 return
             } catch let error as PostgresError {
@@ -88,6 +89,19 @@ struct DatabasePreparation {
         } catch let error as MigrationError {
             throw StartFailure(error.description)
         }
+    }
+
+    /// A role that may look and steer may not run sagas; better told now than by every batch.
+    private func checkRights(_ pool: PostgresPool) async throws {
+        let result = try await pool.query(
+            """
+            SELECT current_user::text, has_table_privilege('saga.daemon', 'INSERT')
+                AND has_table_privilege('saga.daemon', 'DELETE') AND has_table_privilege('saga.event', 'INSERT')
+                AND has_table_privilege('saga.state', 'UPDATE')
+            """)
+        guard let row = result.rows.first, try !row.decode(1, as: Bool.self) else { return }
+        throw StartFailure(
+            "the role \(try row.decode(0, as: String.self)) may not run sagas; connect as the owner of the schema saga")
     }
 
     private func register(_ pool: PostgresPool) async throws {

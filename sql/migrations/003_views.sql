@@ -35,7 +35,14 @@ SELECT s.id,
     CASE
         WHEN s.unreadable IS NOT NULL THEN
             ('{"step":null,"error":"Saga.Unreadable","message":' || to_json(s.unreadable) || '}')::json
-        WHEN s.status <> 5 THEN (
+        WHEN s.status = 5 THEN (
+            SELECT ('{"step":null,"error":' || to_json(f.error)
+                || ',"message":' || coalesce(to_json(f.message)::text, 'null') || '}')::json
+            FROM saga.event e, json_to_record(saga.readable(e.data)) AS f (error text, message text)
+            WHERE e.saga_id = s.id AND e.type = 14 AND f.error IS NOT NULL
+            ORDER BY e.sequence DESC
+            LIMIT 1)
+        ELSE (
             SELECT ('{"step":' || coalesce(to_json(f.step)::text, 'null')
                 || ',"error":' || coalesce(to_json(f.error)::text, 'null')
                 || ',"message":' || coalesce(to_json(f.message)::text, 'null') || '}')::json
@@ -58,7 +65,7 @@ COMMENT ON COLUMN saga.sagas.input IS 'As it came.';
 COMMENT ON COLUMN saga.sagas.output IS 'Of a completed saga; null where it is JSON null too.';
 COMMENT ON COLUMN saga.sagas.failure IS
     '{"step", "error", "message"} of what it is stuck on (or was when terminated), else of what turned it round; '
-    'null for a completed saga.';
+    'for a completed saga null, or why it has no output.';
 
 -- The fold of a saga's events into its steps, the same as the engine's: read once in order, then the last event that
 -- moved a step's forward part and the last that moved its compensation say where the two stand.

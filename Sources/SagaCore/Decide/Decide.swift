@@ -115,10 +115,18 @@ struct Decider {
     {
         // Once the saga has turned round, an action's answer is recorded and never retried.
         if operation.side == .action, state.turnedBackBy != nil { return false }
+        // Nor when it is about to: the cancel or the deadline came while nobody ran the saga.
+        if operation.side == .action, operation.step != definition.pivot, isStopped { return false }
         if policy.nonRetryableErrors.contains(refusal.error) { return false }
         guard refusal.isRetryable || policy.retryableErrors.contains(refusal.error) else { return false }
         guard policy.maximumAttempts > 0 else { return true }
         return state[operation].attempts - state[operation].attemptsBeforeBudget < policy.maximumAttempts
+    }
+
+    /// Whether a cancel or the deadline stops the saga's way forward.
+    var isStopped: Bool {
+        if state.isPastPivot(in: definition) || state.pivotIsOpen(in: definition) { return false }
+        return state.cancelRequest != nil || definition.deadline.map { state.startedAt + $0 <= now } ?? false
     }
 
     private func retryPolicy(of reference: OperationReference) -> RetryPolicy? {

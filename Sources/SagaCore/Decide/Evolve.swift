@@ -45,8 +45,9 @@ extension SagaState {
         case .sagaCompensating(let failure):
             status = .compensating
             turnedBackBy = failure
-        case .sagaCompleted(let output, _):
+        case .sagaCompleted(let output, let failure):
             end(.completed, at: recorded.at)
+            outputFailure = failure
             self.output = output
         case .sagaCompensated: end(.compensated, at: recorded.at)
         case .sagaStuck(let failure):

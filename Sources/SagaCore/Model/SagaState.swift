@@ -53,13 +53,15 @@ public struct SagaState: Sendable, Hashable {
     public internal(set) var cancelRequest: Event.Act?
     /// No compensation begins before: the latest end that a lost call of an action can have.
     public internal(set) var lostCallsEnd: Instant?
+    /// Why a completed saga has no output although its definition states one.
+    public internal(set) var outputFailure: SagaFailure?
     /// The sequence of the last event.
     public internal(set) var sequence = 0
     /// In the order of the definition.
     public internal(set) var steps: [StepState]
 
     /// What a status shows as the saga's failure.
-    public var failure: SagaFailure? { status == .completed ? nil : stuckOn ?? turnedBackBy }
+    public var failure: SagaFailure? { status == .completed ? outputFailure : stuckOn ?? turnedBackBy }
 
     /// Whether the saga has turned round, or has ended: actions begin nothing more.
     public var forwardIsOver: Bool { turnedBackBy != nil || status.isEnded }

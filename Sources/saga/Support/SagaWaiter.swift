@@ -2,7 +2,7 @@ import SagaCore
 import SagaDatabase
 import SagaPostgres
 
-/// Waits for a saga's end, showing its progress when standard error is a terminal.
+/// Waits for a saga's end, showing its progress on standard error: a bar on a terminal, a line a status elsewhere.
 struct SagaWaiter {
     let reader: SagaReader
 
@@ -26,19 +26,25 @@ struct SagaWaiter {
         if !isOver(document), try await !reader.hasLiveDaemon() {
             Output.error("no daemon is alive: the saga waits until a sagad runs")
         }
-        showProgress(document)
+        var shown = SagaStatus.pending
+        showProgress(document, after: &shown)
         while !isOver(document) {
             let news = try await follower.poll()
             guard !news.isEmpty || follower.record.unreadable != nil || follower.isEnded else { continue }
             document = follower.record.statusDocument
-            showProgress(document)
+            showProgress(document, after: &shown)
         }
         if Terminal.error.isTerminal { Output.rawError("\n") }
         return document
     }
 
-    private func showProgress(_ document: StatusDocument) {
-        guard Terminal.error.isTerminal else { return }
+    private func showProgress(_ document: StatusDocument, after shown: inout SagaStatus) {
+        guard Terminal.error.isTerminal else {
+            guard document.status != shown else { return }
+            shown = document.status
+            let failure = document.failure.map { ": " + ($0.step.map { "\($0) " } ?? "") + $0.error } ?? ""
+            return Output.error("saga \(document.id) is \(document.status.name)\(failure)".sanitized)
+        }
         Output.rawError("\r\u{1B}[K" + ProgressLine.text(document, for: .error))
     }
 
