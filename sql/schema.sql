@@ -396,6 +396,27 @@ $$;
 COMMENT ON FUNCTION saga.grant_roles() IS 'Grants what this schema has to those of the roles saga_reader (sees all), saga_starter (starts and cancels) and saga_operator (both, steers sagas and registers definitions) that exist. For the schema''s owner; may be run again.';
 
 --
+-- Name: has_work(integer); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.has_work(daemon integer) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= now()) THEN
+        RETURN true;
+    END IF;
+    RETURN EXISTS (SELECT FROM saga.state s WHERE s.owner = has_work.daemon AND s.due_at <= now());
+END
+$$;
+
+--
+-- Name: FUNCTION has_work(daemon integer); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.has_work(daemon integer) IS 'Whether anything is due that is nobody''s or this daemon''s: two looks into state_work, nothing locked or written.';
+
+--
 -- Name: id_at(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -1484,6 +1505,12 @@ REVOKE ALL ON FUNCTION saga.find(id_or_key text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION saga.grant_roles() FROM PUBLIC;
+
+--
+-- Name: FUNCTION has_work(daemon integer); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.has_work(daemon integer) FROM PUBLIC;
 
 --
 -- Name: FUNCTION id_at(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -

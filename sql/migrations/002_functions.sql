@@ -427,6 +427,20 @@ COMMENT ON FUNCTION saga.fence(integer, integer) IS
     'The first statement of every batch of a daemon: SQLSTATE SG001 unless its epoch still stands, and from then '
     'on nobody takes the lease away before the batch has ended.';
 
+-- In plpgsql, whose plans a session keeps: daemons ask this a hundred times a second, and planning costs most of it.
+CREATE FUNCTION saga.has_work(daemon integer) RETURNS boolean
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= now()) THEN
+        RETURN true;
+    END IF;
+    RETURN EXISTS (SELECT FROM saga.state s WHERE s.owner = has_work.daemon AND s.due_at <= now());
+END
+$$;
+
+COMMENT ON FUNCTION saga.has_work(integer) IS
+    'Whether anything is due that is nobody''s or this daemon''s: two looks into state_work, nothing locked or written.';
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA saga FROM PUBLIC;
 
 -- A view checks functions as its reader, and these two tell nothing: whoever is given a view can read it.

@@ -8,11 +8,7 @@ extension PostgresStore {
     public func waitForDueSagas(
         _ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan
     ) async throws(StoreError) -> Bool {
-        let statement = PostgresStatement(
-            """
-            SELECT EXISTS (SELECT FROM saga.state WHERE owner IS NULL AND due_at <= now())
-                OR EXISTS (SELECT FROM saga.state WHERE owner = $1 AND due_at <= now())
-            """, [.int4(lease.daemon)])
+        let statement = PostgresStatement("SELECT saga.has_work($1)", [.int4(lease.daemon)])
         do {
             return try await pool.withConnection { connection in
                 try await connection.poll(
