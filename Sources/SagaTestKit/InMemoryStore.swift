@@ -28,6 +28,7 @@ public actor InMemoryStore: SagaStore {
     private var failures: [StoreError] = []
     private var ignoredRenewals: Set<Int32> = []
     private var losesNextClaim = false
+    private var overtaking: [SagaID: (EventType, String)] = [:]
     private var doubts = 0
     private var doubtfulHappen = false
     private var refused: Set<SagaID> = []
@@ -96,6 +97,9 @@ public actor InMemoryStore: SagaStore {
         doubts = count
         doubtfulHappen = happened
     }
+
+    /// Something comes from outside right before the daemon's first append to this saga.
+    public func overtake(_ saga: SagaID, with type: EventType, data: String) { overtaking[saga] = (type, data) }
 
     /// The next claim that finds something is committed and its answer lost.
     public func loseNextClaim() { losesNextClaim = true }
@@ -193,10 +197,19 @@ public actor InMemoryStore: SagaStore {
         try failIfAsked()
         try fence(lease)
         if appends.contains(where: { refused.contains($0.saga) }) { throw .refused("22P05: untranslatable character") }
+        for append in appends {
+            if let (type, data) = overtaking.removeValue(forKey: append.saga) {
+                _ = appendFromOutside(type, data: data, to: append.saga)
+            }
+        }
         if doubts > 0 {
             doubts -= 1
+            let taken = Set(
+                appends.filter { append in
+                    append.events.first.map { $0.sequence <= rows[append.saga]?.events.count ?? 0 } ?? false
+                }.map(\.saga))
             if doubtfulHappen { _ = write(appends, under: lease) }
-            throw .inDoubt("the connection was lost")
+            throw .inDoubt("the connection was lost", conflicts: taken)
         }
         return write(appends, under: lease)
     }

@@ -311,4 +311,54 @@ private let busy = Answer.failed(.init(error: "Busy", message: "busy", isRetryab
         await engine.drain()
         await run
     }
+
+    /// The batch is refused for one saga's sake, sent again without it, and then its answer is lost.
+    @Test(arguments: [true, false]) func aConflictBesideACommitInDoubtIsNoCommit(happened: Bool) async throws {
+        let harness = await EngineHarness(list(["a"]))
+        let store = harness.store
+        let invoker = ScriptedInvoker { _ in done }
+        let engine = harness.engine(invoker) { $0.writers = 1 }
+        var sagas: [SagaID] = []
+        for _ in 0..<4 { sagas.append(await store.start(harness.definitionID)) }
+        await store.overtake(sagas[2], with: .sagaCancelRequested, data: #"{"actor":"ann"}"#)
+        await store.doubtNextCommits(count: 1, happened: happened)
+        async let run: Void = engine.run()
+        for saga in sagas { try await harness.wait(for: saga, "ended") { $0.status.isEnded } }
+        for (index, saga) in sagas.enumerated() {
+            let types = await harness.types(saga)
+            if index == 2 {
+                #expect(types == ["SagaStarted", "SagaCancelRequested", "SagaCompensating", "SagaCompensated"])
+            } else {
+                #expect(types == ["SagaStarted", "StepStarted", "StepSucceeded", "SagaCompleted"])
+            }
+        }
+        #expect(invoker.calls == ["a #1", "a #1", "a #1"])
+        await engine.drain()
+        await run
+    }
+
+    @Test func aCallWhoseTimeIsOverBeforeItsTurnIsNotSent() async throws {
+        let harness = await EngineHarness(list(["a"], retry: quick(attempts: 1), timeout: .seconds(2)))
+        let gate = Gate()
+        let invoker = ScriptedInvoker { _ in
+            await gate.wait()
+            return done
+        }
+        let engine = harness.engine(invoker) { $0.concurrency = 1 }
+        let first = await harness.store.start(harness.definitionID)
+        let second = await harness.store.start(harness.definitionID)
+        async let run: Void = engine.run()
+        await harness.wait("one out, one queued") { await engine.load.calls == 2 && invoker.calls.count == 1 }
+        let over = harness.clock.now() + 2_100_000
+        await harness.wait("the time over") { harness.clock.now() > over }
+        await gate.open()
+        try await harness.wait(for: first, "ended") { $0.status.isEnded }
+        try await harness.wait(for: second, "ended") { $0.status.isEnded }
+        #expect(invoker.calls == ["a #1"])
+        let states = [try await harness.state(first), try await harness.state(second)]
+        #expect(states.compactMap { $0?.status }.sorted { $0.rawValue < $1.rawValue } == [.completed, .compensated])
+        #expect(states.compactMap { $0?.failure?.error } == [EngineError.connectFailed])
+        await engine.drain()
+        await run
+    }
 }

@@ -275,6 +275,7 @@ private func append(
         let saga = try await test.start(key: nil)
         _ = try await test.store.claim(lease, limit: 1)
         try await test.store.leave(lease)
+        await #expect(throws: StoreError.leaseLost) { try await test.store.claim(lease, limit: 1) }
         let heir = try await test.store.join(me, leaseLength: .seconds(10))
         #expect(try await test.store.claim(heir, limit: 9) == [saga])
         await test.close()

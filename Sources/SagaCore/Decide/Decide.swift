@@ -35,7 +35,10 @@ struct Decider {
         guard !state.status.isEnded, state.steps.count == definition.steps.count else { return }
         switch input {
         case .proceed: break
-        case .takenUp(let ownCalls): loseCalls(except: ownCalls)
+        case .takenUp(let ownCalls):
+            // A cancel or a deadline that nobody has acted on yet comes before what is found lost only now.
+            if isStopped { settle() }
+            loseCalls(except: ownCalls)
         case .answered(let operation, let attempt, let answer):
             guard case .running(attempt, _) = state[operation].phase else { return }
             record(answer, of: operation, attempt: attempt)

@@ -183,4 +183,19 @@ import Testing
         saga.command(.resolve(step: "a", .done, output: nil), then: ["a resolved done", "stuck: z No"])
         #expect(saga.state.mustBeUndone(step: 1, in: saga.definition))
     }
+
+    @Test func aCallLostWhileACancelWaitedIsNotTriedAgain() {
+        var saga = Specification(definition([step("a"), step("b")]))
+        saga.when(.proceed, then: ["begin a #1"], calls: ["a #1"])
+        saga.when(.done(0), then: ["done a #1", "begin b #1"], calls: ["b #1"])
+        let act = Event.Act(actor: "ann", reason: "test")
+        let request = RecordedEvent(sequence: saga.state.sequence + 1, cause: nil, at: at(1), event: .cancelRequested(act))
+        var state = saga.state
+        state.evolve(request, definition: saga.definition)
+        let taken = decide(state, .takenUp(ownCalls: []), now: at(40), definition: saga.definition)
+        #expect(
+            taken.events.map { saga.words($0.event) } == [
+                "turn: – Saga.Cancelled", "unknown for good b #1 Saga.DaemonLost", "begin undo b #1",
+            ])
+    }
 }

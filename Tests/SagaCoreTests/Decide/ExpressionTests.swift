@@ -115,5 +115,23 @@ import Testing
         }
         #expect(output == .null)
         #expect(failure?.error == "Saga.Expression")
+        #expect(done.state.failure == failure)
+    }
+
+    @Test func aRetriedStepWhoseWhenFailedIsAskedItsWhenAgain() throws {
+        let definition = try parse(
+            """
+            {"saga": "s", "steps": [{"name": "p", "pivot": true, "action": {"pass": 1}},
+              {"name": "z", "when": "${ input.missing }", "action": {"noop": {}}}]}
+            """)
+        let stuck = decide(try start(definition, input: "{}"), .proceed, now: at(0), definition: definition)
+        #expect(stuck.state.status == .stuck)
+        var state = stuck.state
+        let retried = RecordedEvent(
+            sequence: state.sequence + 1, cause: nil, at: at(1), event: .retried(Event.Act(actor: "ann", reason: nil)))
+        state.evolve(retried, definition: definition)
+        let again = decide(state, .proceed, now: at(1), definition: definition)
+        #expect(again.calls.isEmpty)
+        #expect(again.events.map { $0.event.type } == [.stepFailed, .sagaStuck])
     }
 }
