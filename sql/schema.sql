@@ -695,6 +695,24 @@ $$;
 
 COMMENT ON FUNCTION saga.status_name(code smallint) IS 'The name of a saga''s status code, null for a code that is none.';
 
+--
+-- Name: breakers; Type: VIEW; Schema: saga; Owner: -
+--
+
+CREATE VIEW saga.breakers AS
+ SELECT NULL::text AS service,
+    NULL::text AS url,
+    NULL::text AS state,
+    NULL::timestamp with time zone AS since,
+    NULL::timestamp with time zone AS next_probe
+  WHERE false;
+
+--
+-- Name: VIEW breakers; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON VIEW saga.breakers IS 'One row a service whose circuit breaker is kept. None is kept by this version: calls are not held back.';
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -1581,6 +1599,13 @@ GRANT ALL ON FUNCTION saga.start_full(saga text, input json, key text, correlati
 --
 
 REVOKE ALL ON FUNCTION saga.started_before(p_saga text, p_document jsonb, p_key text, OUT id uuid, OUT definition_id integer) FROM PUBLIC;
+
+--
+-- Name: TABLE breakers; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.breakers TO saga_operator;
+GRANT SELECT ON TABLE saga.breakers TO saga_reader;
 
 --
 -- Name: TABLE current_definition; Type: ACL; Schema: saga; Owner: -

@@ -145,7 +145,9 @@ extension SagaEngine {
                     "saga was ended from outside", metadata: ["saga": "\(runner.id)", "status": "\(state.status.name)"])
                 for input in runner.inbox {
                     if case .answered(let operation, let attempt, let answer) = input {
-                        noteLate(answer, saga: runner.id, step: runner.definition.steps[operation.step].name, attempt: attempt)
+                        noteLate(
+                            answer, saga: runner.id, step: runner.definition.steps[operation.step].name,
+                            attempt: attempt)
                     }
                 }
                 return forget(runner)

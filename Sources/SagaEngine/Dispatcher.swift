@@ -24,7 +24,9 @@ extension SagaEngine {
     /// Sends out one call, if it is still wanted. The time it has waited for its turn is part of its timeout: when that
     /// is over, nothing of the attempt can be under way any more, and an undo may rely on it.
     private func send(_ queued: Call) {
-        guard case .running(queued.attempt, let since)? = runners[queued.saga]?.state[queued.operation].phase else { return }
+        guard case .running(queued.attempt, let since)? = runners[queued.saga]?.state[queued.operation].phase else {
+            return
+        }
         var call = queued
         call.timeout = since + queued.timeout - now()
         guard call.timeout > .zero else {

@@ -177,7 +177,8 @@ public actor SagaEngine {
     private func noteInputIsThrough(_ runner: SagaRunner) {
         if case .answered(let operation, let attempt, _) = runner.inputUnderWay {
             // An answer that came too late says nothing of the attempt that is out now.
-            if case .running(let current, _) = runner.state[operation].phase, current != attempt {} else {
+            if case .running(let current, _) = runner.state[operation].phase, current != attempt {
+            } else {
                 runner.ownCalls.remove(operation)
             }
         }

@@ -31,7 +31,9 @@ extension SagaEngine {
     func writeOnce(queue index: Int) async {
         var batch: [Append] = []
         var bytes = 0
-        while batch.count < configuration.batchSize, bytes < configuration.batchBytes, let next = queues[index].popFirst() {
+        while batch.count < configuration.batchSize, bytes < configuration.batchBytes,
+            let next = queues[index].popFirst()
+        {
             for event in next.events { bytes += event.data?.count ?? 0 }
             batch.append(next)
         }
@@ -60,7 +62,8 @@ extension SagaEngine {
                     logger.warning(
                         "a batch waits for the database", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
                 case .inDoubt(let reason, let conflicts):
-                    logger.warning("a commit is in doubt", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
+                    logger.warning(
+                        "a commit is in doubt", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
                     settle(batch.filter { conflicts.contains($0.saga) }, conflicts: conflicts, incarnation: incarnation)
                     batch.removeAll { conflicts.contains($0.saga) }
                     switch await readBack(batch, lease: lease, incarnation: incarnation) {

@@ -155,7 +155,8 @@ public actor InMemoryStore: SagaStore {
                 \.key)
         let isLost = losesNextClaim && !due.isEmpty
         if isLost { losesNextClaim = false }
-        let ids = (others.prefix(limit) + due.filter { $0.value.owner != nil }.map(\.key).sorted().prefix(ownLimit)).sorted()
+        let ids = (others.prefix(limit) + due.filter { $0.value.owner != nil }.map(\.key).sorted().prefix(ownLimit))
+            .sorted()
         for id in ids {
             rows[id]?.owner = lease.daemon
             rows[id]?.dueAt = nil

@@ -16,7 +16,8 @@ public enum TestPooler {
         for url: String, on postgres: TestPostgres
     ) async throws -> (connectionString: String, process: TestCompanion) {
         let server = try await postgres.directory()
-        guard let program, let database = url.split(separator: "/").dropFirst().first?.split(separator: "?").first else {
+        guard let program, let database = url.split(separator: "/").dropFirst().first?.split(separator: "?").first
+        else {
             throw TestPostgres.Failure(description: "no pgbouncer, or no database in \(url)")
         }
         let directory = "\(server)/pooler-\(database)"

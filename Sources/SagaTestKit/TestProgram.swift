@@ -134,7 +134,9 @@ private final class Collector: Sendable {
     func firstLine() async -> String? {
         while true {
             let (bytes, isOver) = state.withLock { ($0.bytes, $0.isOver) }
-            if let end = bytes.firstIndex(of: UInt8(ascii: "\n")) { return String(decoding: bytes[..<end], as: UTF8.self) }
+            if let end = bytes.firstIndex(of: UInt8(ascii: "\n")) {
+                return String(decoding: bytes[..<end], as: UTF8.self)
+            }
             if isOver { return nil }
             await change(from: bytes.count)
         }

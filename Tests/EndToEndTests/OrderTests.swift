@@ -91,7 +91,9 @@ import Testing
         // More connections than the pooler has, the first migration included.
         let daemons = [try await test.daemon(database: pooled), try await test.daemon(database: pooled)]
         var ids: [String] = []
-        for number in 0..<6 { ids.append(try await test.start(number % 2 == 0 ? "fine" : "declined", key: "p-\(number)")) }
+        for number in 0..<6 {
+            ids.append(try await test.start(number % 2 == 0 ? "fine" : "declined", key: "p-\(number)"))
+        }
         for (number, id) in ids.enumerated() {
             let document = try await test.wait(for: id, ["completed", "compensated", "stuck"])
             #expect(document["status"] == (number % 2 == 0 ? "completed" : "compensated"))

@@ -216,4 +216,25 @@ import Testing
             )
         }
     }
+
+    /// Every column that design and dashboards know a view by, in order.
+    @Test(arguments: [
+        ("sagas", "id,saga,version,key,status,paused,input,output,failure,started_at,ended_at"),
+        (
+            "steps",
+            "saga_id,step,status,outcome,attempts,output,error,compensation_status,compensation_attempts,compensation_error"
+        ),
+        ("events", "saga_id,sequence,type,at,correlation_id,causation_id,data"),
+        ("daemons", "id,host,pid,epoch,lease_until,sagas"), ("breakers", "service,url,state,since,next_probe"),
+    ])
+    func viewsHaveTheirColumns(view: String, columns: String) async throws {
+        try await SchemaFixture.run { fixture async throws in
+            let rows = try await fixture.rows(
+                """
+                SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute
+                WHERE attrelid = 'saga.\(view)'::regclass AND attnum > 0
+                """)
+            #expect(rows == [columns])
+        }
+    }
 }

@@ -268,3 +268,15 @@ FROM saga.daemon d;
 
 COMMENT ON VIEW saga.daemons IS 'One row an incarnation of a daemon; it is alive while lease_until is not past.';
 COMMENT ON COLUMN saga.daemons.sagas IS 'How many sagas it runs in memory now.';
+
+-- Its columns are part of the contract with dashboards; breakers aren't kept yet, so there is nothing to show.
+CREATE VIEW saga.breakers AS
+SELECT NULL::text AS service,
+    NULL::text AS url,
+    NULL::text AS state,
+    NULL::timestamptz AS since,
+    NULL::timestamptz AS next_probe
+WHERE false;
+
+COMMENT ON VIEW saga.breakers IS
+    'One row a service whose circuit breaker is kept. None is kept by this version: calls are not held back.';

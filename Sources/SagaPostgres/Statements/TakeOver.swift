@@ -41,7 +41,8 @@ extension PostgresStore {
                         WHERE d.id = ANY ($1) AND NOT EXISTS (SELECT FROM saga.state s WHERE s.owner = d.id)
                         """, [lost]),
                     PostgresStatement(
-                        "UPDATE saga.daemon SET epoch = epoch + 1, lease_until = '-infinity' WHERE id = ANY ($1)", [lost]),
+                        "UPDATE saga.daemon SET epoch = epoch + 1, lease_until = '-infinity' WHERE id = ANY ($1)",
+                        [lost]),
                     PostgresStatement("COMMIT"),
                 ], timeout: timeout)
             return freed[1].affectedRows

@@ -189,7 +189,8 @@ import Testing
         saga.when(.proceed, then: ["begin a #1"], calls: ["a #1"])
         saga.when(.done(0), then: ["done a #1", "begin b #1"], calls: ["b #1"])
         let act = Event.Act(actor: "ann", reason: "test")
-        let request = RecordedEvent(sequence: saga.state.sequence + 1, cause: nil, at: at(1), event: .cancelRequested(act))
+        let request = RecordedEvent(
+            sequence: saga.state.sequence + 1, cause: nil, at: at(1), event: .cancelRequested(act))
         var state = saga.state
         state.evolve(request, definition: saga.definition)
         let taken = decide(state, .takenUp(ownCalls: []), now: at(40), definition: saga.definition)
