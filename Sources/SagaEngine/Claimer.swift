@@ -126,7 +126,7 @@ extension SagaEngine {
                 let stored = try await store.load([runner.id], ownedBy: lease)
                 guard incarnation == self.incarnation, runners[runner.id] === runner else { return }
                 runner.isCommitting = false
-                guard let saga = stored.first else { return forget(runner) }
+                guard let saga = stored.first else { return endedFromOutside(runner) }
                 try adopt(saga, runner)
                 return
             } catch {
@@ -136,22 +136,20 @@ extension SagaEngine {
         }
     }
 
+    /// The saga is this daemon's no more: a person has ended it. Answers that wait to be recorded came too late.
+    private func endedFromOutside(_ runner: SagaRunner) {
+        logger.info("saga was ended from outside", metadata: ["saga": "\(runner.id)"])
+        for case .answered(let operation, let attempt, let answer) in runner.inbox {
+            let step = runner.definition.steps[operation.step].name
+            noteLate(answer, saga: runner.id, step: step, attempt: attempt)
+        }
+        forget(runner)
+    }
+
     private func adopt(_ saga: StoredSaga, _ runner: SagaRunner) throws(StoreError) {
         do throws(EventCodecError) {
             let state = try fold(saga, definition: runner.definition)
             runner.rowStatus = saga.status
-            if state.status.isEnded {
-                logger.info(
-                    "saga was ended from outside", metadata: ["saga": "\(runner.id)", "status": "\(state.status.name)"])
-                for input in runner.inbox {
-                    if case .answered(let operation, let attempt, let answer) = input {
-                        noteLate(
-                            answer, saga: runner.id, step: runner.definition.steps[operation.step].name,
-                            attempt: attempt)
-                    }
-                }
-                return forget(runner)
-            }
             runner.state = state
             if !runner.mustReload { advance(runner, .takenUp(ownCalls: runner.ownCalls)) }
             takeInbox(runner)
