@@ -102,7 +102,7 @@ struct Sagad: AsyncParsableCommand {
     }
 
     private static func report(_ finding: Finding, format: LogFormat, logger: Logger) {
-        guard format == .json else { return StandardError.write(line: finding.text) }
+        guard format == .json else { return finding.lines.forEach { StandardError.write(line: $0) } }
         var metadata: Logger.Metadata = [
             "file": "\(finding.file ?? "")", "line": "\(finding.line)", "column": "\(finding.column)",
             "code": "\(finding.code)",

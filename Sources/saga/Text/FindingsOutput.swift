@@ -8,9 +8,11 @@ struct FindingsOutput {
 
     var hasErrors: Bool { findings.contains { $0.severity == .error } }
 
-    /// For people, on standard error: a finding a line.
+    /// For people, on standard error: a line for each finding, and the text at fault underlined below it.
     func printText() {
-        for finding in findings { Output.error(finding.text.sanitized) }
+        for finding in findings {
+            for line in finding.lines { Output.error(line.sanitized) }
+        }
     }
 
     /// For programs, on standard output: the whole as one document.

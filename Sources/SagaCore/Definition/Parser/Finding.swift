@@ -21,6 +21,8 @@ public struct Finding: Sendable, Hashable {
     public let message: String
     /// What would be right.
     public let hint: String?
+    /// The text at fault in its line; nil where there is none to show, or it may hold a secret.
+    public let excerpt: FindingExcerpt?
 
     public init(
         file: String?,
@@ -29,7 +31,8 @@ public struct Finding: Sendable, Hashable {
         severity: Severity,
         code: String,
         message: String,
-        hint: String?
+        hint: String?,
+        excerpt: FindingExcerpt? = nil
     ) {
         self.file = file
         self.line = line
@@ -38,6 +41,7 @@ public struct Finding: Sendable, Hashable {
         self.code = code
         self.message = message
         self.hint = hint
+        self.excerpt = excerpt
     }
 
     /// One line for people and editors: `FILE:LINE:COL: error: what is wrong; hint`.
@@ -45,6 +49,9 @@ public struct Finding: Sendable, Hashable {
         let place = [file, String(line), String(column)].compactMap { $0 }.joined(separator: ":")
         return "\(place): \(severity.rawValue): " + [message, hint].compactMap { $0 }.joined(separator: "; ")
     }
+
+    /// `text`, and below it the line of the file with what is at fault underlined.
+    public var lines: [String] { [text] + (excerpt.map { $0.lines(number: line) } ?? []) }
 }
 
 extension Finding {

@@ -7,12 +7,14 @@ final class FindingLog {
     /// More than anyone reads: a hostile file can't make the report larger than this.
     static let most = 1_000
 
+    private let bytes: [UInt8]
     private let places: TextPlaces
     private let file: String?
     private var collected: [Finding] = []
     private(set) var hasErrors = false
 
     init(bytes: [UInt8], file: String?) {
+        self.bytes = bytes
         places = TextPlaces(bytes)
         self.file = file
     }
@@ -58,9 +60,18 @@ final class FindingLog {
                 severity: severity,
                 code: code.rawValue,
                 message: message,
-                hint: hint
+                hint: hint,
+                excerpt: Self.mayHoldSecrets(code) ? nil : FindingExcerpt(of: offset, in: bytes)
             )
         )
+    }
+
+    /// Where credentials stand that are at fault for standing there: a report goes into the logs of CI.
+    private static func mayHoldSecrets(_ code: Finding.Code) -> Bool {
+        switch code {
+        case .invalidURL, .invalidHeader, .invalidEnvironment: true
+        default: false
+        }
     }
 
     /// All findings by place; those of one place by code and message.
