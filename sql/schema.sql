@@ -378,7 +378,8 @@ BEGIN
         IF v_role IN ('saga_starter', 'saga_operator') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION saga.new_id(), saga.start(text, text, text, text), '
                 'saga.start(text, json, text, text), saga.start(text, jsonb, text, text), '
-                'saga.start_full(text, json, text, text), saga.cancel(uuid, text), saga.cancel(text, text) TO %I',
+                'saga.start_full(text, json, text, text), saga.input_schema(text), '
+                'saga.cancel(uuid, text), saga.cancel(text, text) TO %I',
                 v_role);
         END IF;
         IF v_role = 'saga_operator' THEN
@@ -437,6 +438,25 @@ $$;
 --
 
 COMMENT ON FUNCTION saga.id_at(at timestamp with time zone) IS 'A new UUID version 7 of that time.';
+
+--
+-- Name: input_schema(text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.input_schema(saga text) RETURNS json
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+    SELECT definition.document -> 'input'
+    FROM saga.current_definition current JOIN saga.definition ON definition.id = current.definition_id
+    WHERE current.saga = input_schema.saga
+$$;
+
+--
+-- Name: FUNCTION input_schema(saga text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.input_schema(saga text) IS 'The JSON Schema (2020-12) that an input of this saga must fit from now on; null when it states none or is unknown.';
 
 --
 -- Name: is_past_pivot(uuid, integer); Type: FUNCTION; Schema: saga; Owner: -
@@ -1535,6 +1555,14 @@ REVOKE ALL ON FUNCTION saga.has_work(daemon integer) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION saga.id_at(at timestamp with time zone) FROM PUBLIC;
+
+--
+-- Name: FUNCTION input_schema(saga text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.input_schema(saga text) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.input_schema(saga text) TO saga_operator;
+GRANT ALL ON FUNCTION saga.input_schema(saga text) TO saga_starter;
 
 --
 -- Name: FUNCTION is_past_pivot(p_id uuid, p_definition_id integer); Type: ACL; Schema: saga; Owner: -

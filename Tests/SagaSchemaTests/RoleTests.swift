@@ -8,6 +8,7 @@ import Testing
         "SELECT saga.start('order', '{}'::jsonb)",
         "SELECT * FROM saga.start_full('order', '{}')", "SELECT saga.cancel(saga.start('order'), 'r')",
         "SELECT saga.cancel(saga.start('order')::text, 'r')", "SELECT saga.new_id()",
+        "SELECT saga.input_schema('order')",
     ]
     static let reads =
         ["sagas", "steps", "events", "daemons"].map { "SELECT * FROM saga.\($0)" }

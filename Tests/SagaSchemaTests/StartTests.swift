@@ -52,6 +52,17 @@ import Testing
         )
     }
 
+    @Test func theSchemaOfTheInputIsThatOfTheVersionAppliedLast() async throws {
+        let fixture = try await SchemaFixture.shared.value
+        let name = SchemaFixture.newName()
+        let query = "SELECT saga.input_schema('\(name)')::text AS schema"
+        #expect(try await fixture.value(query) == "-")
+        try await fixture.define(name)
+        #expect(try await fixture.value(query) == "-")
+        try await fixture.define(name, more: #","input": {"type":  "object"}"#)
+        #expect(try await fixture.value(query) == #"{"type":  "object"}"#)
+    }
+
     @Test func idsAreVersion7OfTheTimeOfStartAndAscend() async throws {
         try await SchemaFixture.run { fixture async throws in
             try await fixture.define("order")
