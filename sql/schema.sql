@@ -397,27 +397,6 @@ $$;
 COMMENT ON FUNCTION saga.grant_roles() IS 'Grants what this schema has to those of the roles saga_reader (sees all), saga_starter (starts and cancels) and saga_operator (both, steers sagas and registers definitions) that exist. For the schema''s owner; may be run again.';
 
 --
--- Name: has_work(integer); Type: FUNCTION; Schema: saga; Owner: -
---
-
-CREATE FUNCTION saga.has_work(daemon integer) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    AS $$
-BEGIN
-    IF EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= now()) THEN
-        RETURN true;
-    END IF;
-    RETURN EXISTS (SELECT FROM saga.state s WHERE s.owner = has_work.daemon AND s.due_at <= now());
-END
-$$;
-
---
--- Name: FUNCTION has_work(daemon integer); Type: COMMENT; Schema: saga; Owner: -
---
-
-COMMENT ON FUNCTION saga.has_work(daemon integer) IS 'Whether anything is due that is nobody''s or this daemon''s: two looks into state_work, nothing locked or written.';
-
---
 -- Name: id_at(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -714,6 +693,43 @@ $$;
 --
 
 COMMENT ON FUNCTION saga.status_name(code smallint) IS 'The name of a saga''s status code, null for a code that is none.';
+
+--
+-- Name: wait_for_work(integer, interval, interval); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval) RETURNS boolean
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+DECLARE
+    v_now timestamptz := clock_timestamp();
+    v_end constant timestamptz := v_now + up_to;
+    v_seconds constant double precision := extract(epoch FROM every);
+BEGIN
+    -- What was appended to a saga that a daemon runs may wait for the next call.
+    IF EXISTS (SELECT FROM saga.state s WHERE s.owner = wait_for_work.daemon AND s.due_at <= v_now) THEN
+        RETURN true;
+    END IF;
+    LOOP
+        IF EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= v_now) THEN
+            RETURN true;
+        END IF;
+        IF v_now >= v_end THEN
+            RETURN false;
+        END IF;
+        PERFORM pg_sleep(v_seconds);
+        v_now := clock_timestamp();
+    END LOOP;
+END
+$$;
+
+--
+-- Name: FUNCTION wait_for_work(daemon integer, every interval, up_to interval); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval) IS 'Whether anything is due that is nobody''s or this daemon''s: looked for in state_work at once, then every so often until the time is over. Locks and writes nothing.';
 
 --
 -- Name: breakers; Type: VIEW; Schema: saga; Owner: -
@@ -1545,12 +1561,6 @@ REVOKE ALL ON FUNCTION saga.find(id_or_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION saga.grant_roles() FROM PUBLIC;
 
 --
--- Name: FUNCTION has_work(daemon integer); Type: ACL; Schema: saga; Owner: -
---
-
-REVOKE ALL ON FUNCTION saga.has_work(daemon integer) FROM PUBLIC;
-
---
 -- Name: FUNCTION id_at(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -
 --
 
@@ -1627,6 +1637,12 @@ GRANT ALL ON FUNCTION saga.start_full(saga text, input json, key text, correlati
 --
 
 REVOKE ALL ON FUNCTION saga.started_before(p_saga text, p_document jsonb, p_key text, OUT id uuid, OUT definition_id integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION wait_for_work(daemon integer, every interval, up_to interval); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval) FROM PUBLIC;
 
 --
 -- Name: TABLE breakers; Type: ACL; Schema: saga; Owner: -

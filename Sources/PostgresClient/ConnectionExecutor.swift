@@ -67,14 +67,6 @@ final class ConnectionExecutor: SerialExecutor {
         while read(wakeDescriptor, &count, 8) < 0, errno == EINTR {}
     }
 
-    /// Blocks the thread for `duration`, or until `wake()`.
-    func rest(for duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        let milliseconds = seconds &* 1_000 &+ attoseconds / 1_000_000_000_000_000
-        var descriptor = pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0)
-        if Glibc.poll(&descriptor, 1, Int32(clamping: max(0, milliseconds))) > 0 { consumeWakeUps() }
-    }
-
     private func runJobs() {
         let executor = asUnownedSerialExecutor()
         var batch: [UnownedJob] = []

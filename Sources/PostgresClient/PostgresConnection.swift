@@ -177,60 +177,6 @@ public actor PostgresConnection {
         return outcome
     }
 
-    /// Asks the same question until its answer is the one waited for: at once, then `interval` after each answer.
-    ///
-    /// Question, answer and pause all happen on the connection's thread: a long wait wakes no other.
-    ///
-    /// - Parameters:
-    ///   - limit: how long it asks at most; at least one question is asked.
-    ///   - timeout: how long one question may take.
-    ///   - isThere: judges an answer.
-    /// - Returns: whether the answer came; false when the time was over or the calling task was cancelled.
-    /// - Throws: as `query` does.
-    public nonisolated(nonsending) func poll(
-        _ statement: PostgresStatement,
-        every interval: Duration,
-        upTo limit: Duration,
-        timeout: Duration? = nil,
-        until isThere: @escaping @Sendable (PostgresResult) -> Bool
-    ) async throws(PostgresError) -> Bool {
-        let request = try Request.query(statement)
-        let interruption = Interruption()
-        let end = ContinuousClock.now + limit
-        let outcome = await withTaskCancellationHandler {
-            await ask(request, every: interval, until: end, timeout: timeout, interruption, isThere)
-        } onCancel: {
-            interruption.cancel()
-            executor.wake()
-        }
-        do throws(PostgresError) {
-            return try outcome.get()
-        } catch {
-            if error.kind == .cancelled { return false }
-            throw error.withoutIndex
-        }
-    }
-
-    private func ask(
-        _ request: Request,
-        every interval: Duration,
-        until end: ContinuousClock.Instant,
-        timeout: Duration?,
-        _ interruption: Interruption,
-        _ isThere: @Sendable (PostgresResult) -> Bool
-    ) -> Result<Bool, PostgresError> {
-        while true {
-            switch run(request, until: Request.deadline(timeout), interruption, false) {
-            case .failure(let error): return .failure(error)
-            case .success(let results):
-                if results.contains(where: isThere) { return .success(true) }
-            }
-            if ContinuousClock.now + interval > end { return .success(false) }
-            executor.rest(for: interval)
-            if interruption.isCancelled { return .success(false) }
-        }
-    }
-
     /// Whether the connection stands, after a look at what came in while it was idle.
     func isAlive() -> Bool { usableConnection() != nil }
 

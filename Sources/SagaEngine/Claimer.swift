@@ -20,10 +20,8 @@ extension SagaEngine {
                 try await store.reclaim(lease, except: runners.mapValues(\.state.sequence))
             }
             // Asked anew each second, since the lease may be another by then.
-            let isIdle = lastFound < clock.now() - 1_000_000
-            let interval = isIdle ? configuration.idleProbeInterval : configuration.probeInterval
+            let interval = configuration.probeInterval
             guard try await store.waitForDueSagas(lease, every: interval, upTo: .seconds(1)) else { return 0 }
-            lastFound = clock.now()
             guard phase == .working, incarnation == self.incarnation else { return 0 }
             // First what is this daemon's already, so that it can't hoard what it can't load.
             let room = isReclaiming ? 0 : configuration.maximumSagas - runners.count

@@ -10,8 +10,6 @@ public struct EngineConfiguration: Sendable {
     public var claimSize = 256
     /// Between two looks for sagas that are due, while there are none.
     public var probeInterval = TimeSpan.milliseconds(10)
-    /// The same once nothing has been due for a second: an idle daemon takes less than a hundredth of a core.
-    public var idleProbeInterval = TimeSpan.milliseconds(25)
     /// How long a lease lasts after its renewal was sent; renewed three times as often.
     public var leaseLength = TimeSpan.seconds(10)
     /// A saga that waits longer leaves memory.

@@ -24,6 +24,7 @@ import Testing
         "INSERT INTO saga.state SELECT * FROM saga.state", "INSERT INTO saga.event SELECT * FROM saga.event",
         "UPDATE saga.state SET paused = true", "DELETE FROM saga.key", "UPDATE saga.daemon SET epoch = 2",
         "SELECT saga.fence(1, 1)", "SELECT saga.accept('order', '{}', '{}', NULL, NULL)", "SELECT saga.grant_roles()",
+        "SELECT saga.wait_for_work(1, '1 ms', '0')",
     ]
 
     @Test(arguments: [

@@ -76,6 +76,53 @@ import Testing
         }
     }
 
+    /// The statistics of a burst, in which nearly everything was due, must not turn the look into a scan of what is
+    /// left of it.
+    @Test func waitingForWorkKeepsToTheIndexWhateverTheStatisticsSay() async throws {
+        try await SchemaFixture.run(in: try await populated()) { fixture async throws in
+            try await fixture.pool.execute(
+                script: """
+                    ALTER TABLE saga.state SET (autovacuum_enabled = false);
+                    UPDATE saga.state SET status = 1, owner = NULL, due_at = now() - interval '1 hour', ended_at = NULL;
+                    ANALYZE saga.state;
+                    UPDATE saga.state SET status = 5, due_at = NULL, ended_at = now();
+                    """
+            )
+            let scans = PostgresStatement("SELECT pg_stat_get_xact_numscans('saga.state'::regclass)")
+            let wait = PostgresStatement("SELECT saga.wait_for_work(1, '1 ms', '5 ms')")
+            let results = try await fixture.pool.transaction([scans, wait, scans])
+
+            #expect(try results[1].rows[0].decode(0, as: Bool.self) == false)
+            #expect(try results[0].rows[0].decode(0, as: Int.self) == results[2].rows[0].decode(0, as: Int.self))
+        }
+    }
+
+    @Test func waitingForWorkFindsWhatIsNobodysAndItsOwn() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order")
+            let id = try await fixture.start("order")
+            func found(by daemon: Int, after sql: String) async throws -> String {
+                _ = try await fixture.pool.query("UPDATE saga.state SET \(sql) WHERE id = '\(id)'")
+                return try await fixture.value("SELECT saga.wait_for_work(\(daemon), '1 ms', '0') AS found")
+            }
+
+            #expect(try await found(by: 1, after: "owner = owner") == "true")
+            #expect(try await found(by: 1, after: "due_at = now() + interval '1 hour'") == "false")
+            #expect(try await found(by: 1, after: "owner = 1, due_at = NULL") == "false")
+            #expect(try await found(by: 1, after: "due_at = now()") == "true")
+            #expect(try await found(by: 2, after: "due_at = now()") == "false")
+        }
+    }
+
+    @Test func waitingForWorkEndsWhenSomethingIsDue() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order")
+            async let found = fixture.value("SELECT saga.wait_for_work(1, '1 ms', '1 minute') AS found")
+            _ = try await fixture.start("order")
+            #expect(try await found == "true")
+        }
+    }
+
     /// Due first is served first; what is not due, ended or someone's is left.
     @Test func claimsTakeTheOldestDue() async throws {
         try await SchemaFixture.run(in: try await populated()) { fixture async throws in

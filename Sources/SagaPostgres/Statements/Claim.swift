@@ -3,24 +3,23 @@ import SagaCore
 import SagaEngine
 
 extension PostgresStore {
-    /// Two looks into the same small index; nothing is locked or written. The connection's own thread does the waiting,
-    /// so that a look that finds nothing wakes no other thread.
+    /// Long enough that asking costs the daemon next to nothing, short enough that no log of slow statements fills up.
+    private static let longestWait = TimeSpan.milliseconds(100)
+
+    /// The server does the waiting. Nothing is locked or written, and no transaction lasts.
     public func waitForDueSagas(
         _ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan
     ) async throws(StoreError) -> Bool {
-        let statement = PostgresStatement("SELECT saga.has_work($1)", [.int4(lease.daemon)])
-        do {
-            return try await pool.withConnection { connection in
-                try await connection.poll(
-                    statement, every: interval.duration, upTo: limit.duration, timeout: timeout
-                ) { result in
-                    (try? result.rows.first?.decode(0, as: Bool.self)) ?? false
-                }
-            }
-        } catch let error as PostgresError {
-            throw StoreError(error)
+        do throws(PostgresError) {
+            let result = try await pool.query(
+                "SELECT saga.wait_for_work($1, $2 * interval '1 us', $3 * interval '1 us')",
+                [
+                    .int4(lease.daemon), .int8(interval.microseconds),
+                    .int8(min(limit, Self.longestWait).microseconds),
+                ], timeout: timeout)
+            return try result.rows.first?.decode(0, as: Bool.self) ?? false
         } catch {
-            throw .unavailable("\(error)")
+            throw StoreError(error)
         }
     }
 
