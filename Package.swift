@@ -25,7 +25,10 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "JSON", swiftSettings: strict),
-        .target(name: "CEL", dependencies: ["JSON"], swiftSettings: strict),
+        // RE2 itself is the system's: `libre2-dev`, which `scripts/setup` installs.
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        .target(name: "RE2", dependencies: ["CRE2"], swiftSettings: strict),
+        .target(name: "CEL", dependencies: ["JSON", "RE2"], swiftSettings: strict),
         .target(
             name: "SagaCore",
             dependencies: [
@@ -111,6 +114,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "JSONTests", dependencies: ["JSON"], resources: [.copy("Resources")], swiftSettings: strict),
+        .testTarget(name: "RE2Tests", dependencies: ["RE2"], swiftSettings: strict),
         .testTarget(
             name: "CELTests", dependencies: ["CEL", "JSON"], resources: [.copy("Resources")], swiftSettings: strict),
         .testTarget(name: "SagaCoreTests", dependencies: ["CEL", "JSON", "SagaCore"], swiftSettings: strict),

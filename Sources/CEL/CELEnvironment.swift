@@ -4,8 +4,6 @@ public struct CELEnvironment: Sendable {
     ///
     /// A name may be qualified by dots: the longest name that fits is taken.
     public var variables: [String: CELType]
-    /// What `matches` runs on; without it `matches` is an unknown function.
-    public var regex: (any CELRegex)?
     /// Where named time zones come from; without it a getter knows `UTC` and offsets such as `+02:00` only.
     public var timeZones: (any CELTimeZones)?
     /// The longest source that is compiled, in bytes.
@@ -13,27 +11,13 @@ public struct CELEnvironment: Sendable {
 
     public init(
         variables: [String: CELType] = [:],
-        regex: (any CELRegex)? = nil,
         timeZones: (any CELTimeZones)? = nil,
         maximumSourceBytes: Int = 64 << 10
     ) {
         self.variables = variables
-        self.regex = regex
         self.timeZones = timeZones
         self.maximumSourceBytes = maximumSourceBytes
     }
-}
-
-/// An engine for regular expressions in RE2's syntax, which bounds time by the length of the text.
-public protocol CELRegex: Sendable {
-    /// Compiles a pattern. The error's description says what is wrong with it.
-    func compile(_ pattern: String) throws -> any CELPattern
-}
-
-/// A compiled regular expression.
-public protocol CELPattern: Sendable {
-    /// Whether the pattern is found anywhere in the text.
-    func isFound(in text: String) -> Bool
 }
 
 /// A database of time zones.

@@ -296,7 +296,7 @@ struct Compiler {
         } else if Macro.names.contains(name) {
             hint = isMember ? Macro.usage(of: name) : "write LIST.\(name)(…)"
         } else {
-            let names = FunctionTable.names(in: environment) + Macro.names + ["has", "dyn"]
+            let names = FunctionTable.names + Macro.names + ["has", "dyn"]
             hint = NearestName.hint(for: name, among: names)
         }
         return CELError(offset: place.offset, message: "there is no function '\(name)'", hint: hint)
@@ -331,9 +331,8 @@ struct Compiler {
             )
         }
         let type = CELType.common(fitting.map(\.result))
-        if name == "matches", let regex = environment.regex, case .literal(.string(let pattern), let at) = arguments[1]
-        {
-            let compiled = try RegexFunctions.compile(pattern, regex, at: at.offset)
+        if name == "matches", case .literal(.string(let pattern), let at) = arguments[1] {
+            let compiled = try RegexFunctions.compile(pattern, at: at.offset)
             return Part(node: MatchesNode(parts[0].node, compiled, offset: place.offset), type: .bool)
         }
         return Part(node: CallNode(function, parts.map(\.node), offset: place.offset), type: type)

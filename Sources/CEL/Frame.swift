@@ -1,9 +1,13 @@
+import RE2
+
 /// What one evaluation has in hand: its variables and what it may still use.
 struct Frame {
     /// The program's variables first, then those that macros bind.
     ///
     /// Nil for a variable without a value.
     var slots: [CELValue?]
+    /// The pattern that was compiled last: a comprehension mostly asks for the same one again and again.
+    var lastPattern: RE2Pattern?
     private var stepsLeft: Int
     private var bytesLeft: Int
     private let limits: CELLimits

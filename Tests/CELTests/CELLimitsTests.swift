@@ -25,6 +25,7 @@ import Testing
         "input.map(x, input == input)", "input.map(x, x in input)", "input.map(x, input + input)",
         "input.map(x, input.join('').contains(input.join('') + 'x'))",
         "input.map(x, {'a': input, 'b': input})",
+        "input.map(x, 'aaaa'.matches(x + 'a{500}'))", "input.map(x, input.join('').matches('(text.*){50}'))",
     ])
     func whatGrowsIsStopped(_ source: String) throws {
         let texts = "[" + (0..<10_000).map { "\"text \($0)\"" }.joined(separator: ",") + "]"

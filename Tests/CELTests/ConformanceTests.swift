@@ -35,30 +35,16 @@ import Testing
         #expect(listed.subtracting(failed).sorted() == [], "listed cases that pass")
     }
 
-    /// The seams for regular expressions and time zones, with Foundation's engines behind them.
+    /// The seam for time zones, with Foundation's database behind it.
     @Test func casesThatNeedAnEnginePassWithOne() throws {
         let needing = try knownFailures().filter { $0.needs != nil }
         let cases = Dictionary(uniqueKeysWithValues: try ConformanceCase.all().map { ($0.id, $0) })
-        let environment = CELEnvironment(regex: FoundationRegex(), timeZones: FoundationTimeZones())
+        let environment = CELEnvironment(timeZones: FoundationTimeZones())
         for failure in needing {
             let one = try #require(cases[failure.id])
             #expect(try one.failure(in: environment) == nil, "\(one.id): \(one.expression)")
         }
-        #expect(Set(needing.compactMap(\.needs)) == ["regex", "timeZones"])
-    }
-}
-
-struct FoundationRegex: CELRegex {
-    struct Pattern: CELPattern, @unchecked Sendable {
-        let expression: NSRegularExpression
-        func isFound(in text: String) -> Bool {
-            expression.firstMatch(in: text, range: NSRange(text.startIndex..., in: text)) != nil
-        }
-    }
-
-    func compile(_ pattern: String) throws -> any CELPattern {
-        // NSRegularExpression refuses an empty pattern; RE2 finds it everywhere.
-        Pattern(expression: try NSRegularExpression(pattern: pattern.isEmpty ? "(?:)" : pattern))
+        #expect(Set(needing.compactMap(\.needs)) == ["timeZones"])
     }
 }
 

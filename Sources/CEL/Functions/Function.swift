@@ -79,13 +79,13 @@ final class CallNode: Node {
 /// All functions that need nothing but the language.
 enum FunctionTable {
     static let functions: [String: [Function]] = Dictionary(
-        grouping: Conversions.functions + TimeFunctions.functions + StringFunctions.functions + ListFunctions.functions,
+        grouping: Conversions.functions + TimeFunctions.functions + StringFunctions.functions + ListFunctions.functions
+            + RegexFunctions.functions,
         by: \.name
     )
 
     /// The functions of an environment under a name, in the order of their definition.
     static func named(_ name: String, in environment: CELEnvironment) -> [Function] {
-        if name == "matches", let regex = environment.regex { return RegexFunctions.functions(regex) }
         if let getters = environment.timeZones.flatMap({ TimeFunctions.zoned($0)[name] }) {
             return (functions[name] ?? []).filter { $0.arity == 1 } + [getters]
         }
@@ -93,7 +93,5 @@ enum FunctionTable {
     }
 
     /// Every name, for suggestions.
-    static func names(in environment: CELEnvironment) -> [String] {
-        functions.keys.sorted() + (environment.regex == nil ? [] : ["matches"])
-    }
+    static let names = functions.keys.sorted()
 }

@@ -1,36 +1,53 @@
+import JSON
+import RE2
+
 /// `matches`, both as a function and as a member.
 enum RegexFunctions {
-    static func functions(_ regex: any CELRegex) -> [Function] {
-        let body: Function.Body = { (call, frame) throws(CELError) in
-            guard case .string(let text) = call.a, case .string(let pattern) = call.b else { throw call.mismatch() }
-            try frame.spend(reading: pattern.utf8.count * 64, at: call.offset)
-            let compiled = try compile(pattern, regex, at: call.offset)
-            try frame.spend(reading: text.utf8.count, at: call.offset)
-            return .bool(compiled.isFound(in: text))
-        }
-        return [
-            .global("matches", takes(.string, .string, gives: .bool), body: body),
-            .member("matches", takes(.string, .string, gives: .bool), body: body),
-        ]
+    static let functions: [Function] = [
+        .global("matches", takes(.string, .string, gives: .bool), body: matches),
+        .member("matches", takes(.string, .string, gives: .bool), body: matches),
+    ]
+
+    /// What compiling a pattern costs, in steps: about what the largest program that RE2 makes of it takes.
+    static let compilationSteps = 2_000
+
+    /// With a pattern that is known only now.
+    private static let matches: Function.Body = { (call, frame) throws(CELError) in
+        guard case .string(let text) = call.a, case .string(let source) = call.b else { throw call.mismatch() }
+        let pattern = try frame.pattern(source, at: call.offset)
+        try frame.spend(pattern.cost(ofBytes: text.utf8.count), at: call.offset)
+        return .bool(pattern.isFound(in: text))
     }
 
     /// Compiles a pattern and gives a fault of it its place.
-    static func compile(_ pattern: String, _ regex: any CELRegex, at offset: Int) throws(CELError) -> any CELPattern {
+    static func compile(_ pattern: String, at offset: Int) throws(CELError) -> RE2Pattern {
         do {
-            return try regex.compile(pattern)
+            return try RE2Pattern(pattern)
         } catch {
             throw CELError(offset: offset, message: "this is not a regular expression: \(error)")
         }
     }
 }
 
+extension Frame {
+    /// Compiles a pattern, unless it is the one that was compiled before.
+    fileprivate mutating func pattern(_ source: String, at offset: Int) throws(CELError) -> RE2Pattern {
+        try spend(reading: source.utf8.count, at: offset)
+        if let pattern = lastPattern, sameBytes(pattern.source, source) { return pattern }
+        try spend(RegexFunctions.compilationSteps, at: offset)
+        let pattern = try RegexFunctions.compile(source, at: offset)
+        lastPattern = pattern
+        return pattern
+    }
+}
+
 /// `matches` with a pattern that is known, and compiled, with the expression.
 final class MatchesNode: Node {
     private let text: any Node
-    private let pattern: any CELPattern
+    private let pattern: RE2Pattern
     private let offset: Int
 
-    init(_ text: any Node, _ pattern: any CELPattern, offset: Int) {
+    init(_ text: any Node, _ pattern: RE2Pattern, offset: Int) {
         self.text = text
         self.pattern = pattern
         self.offset = offset
@@ -42,7 +59,7 @@ final class MatchesNode: Node {
         guard case .string(let text) = value else {
             throw CELError(offset: offset, message: "'matches' takes a string, not \(Access.noun(value))")
         }
-        try frame.spend(reading: text.utf8.count, at: offset)
+        try frame.spend(pattern.cost(ofBytes: text.utf8.count), at: offset)
         return .bool(pattern.isFound(in: text))
     }
 }
