@@ -28,10 +28,12 @@ func hashBytes(of text: String, into hasher: inout Hasher) {
     hasher.combine(text.utf8.count)
 }
 
-/// A string as a dictionary key, compared by code points.
-struct ExactKey: Hashable, Sendable {
-    let text: String
+/// A string as a key of a dictionary or set, compared by code points.
+public struct ExactKey: Hashable, Sendable {
+    public let text: String
 
-    static func == (left: ExactKey, right: ExactKey) -> Bool { sameBytes(left.text, right.text) }
-    func hash(into hasher: inout Hasher) { hashBytes(of: text, into: &hasher) }
+    public init(text: String) { self.text = text }
+
+    public static func == (left: ExactKey, right: ExactKey) -> Bool { sameBytes(left.text, right.text) }
+    public func hash(into hasher: inout Hasher) { hashBytes(of: text, into: &hasher) }
 }
