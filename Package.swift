@@ -29,6 +29,7 @@ let package = Package(
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "RE2", dependencies: ["CRE2"], swiftSettings: strict),
         .target(name: "CEL", dependencies: ["JSON", "RE2"], swiftSettings: strict),
+        .target(name: "JSONSchema", dependencies: ["JSON", "RE2"], swiftSettings: strict),
         .target(
             name: "SagaCore",
             dependencies: [
@@ -117,6 +118,9 @@ let package = Package(
         .testTarget(name: "RE2Tests", dependencies: ["RE2"], swiftSettings: strict),
         .testTarget(
             name: "CELTests", dependencies: ["CEL", "JSON"], resources: [.copy("Resources")], swiftSettings: strict),
+        .testTarget(
+            name: "JSONSchemaTests", dependencies: ["JSON", "JSONSchema"], resources: [.copy("Resources")],
+            swiftSettings: strict),
         .testTarget(name: "SagaCoreTests", dependencies: ["CEL", "JSON", "SagaCore"], swiftSettings: strict),
         .testTarget(
             name: "SagaEngineTests",

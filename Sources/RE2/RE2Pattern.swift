@@ -73,6 +73,8 @@ public struct RE2Error: Error, Sendable, Hashable, CustomStringConvertible {
     /// A clause without capital and full stop.
     public let message: String
 
+    public init(message: String) { self.message = message }
+
     public var description: String { message }
 }
 
