@@ -7,36 +7,43 @@ public struct CELReference: Sendable, Hashable {
     public let path: [String]
     /// Where each of them stands, in UTF-8 bytes of the source.
     public let ranges: [Range<Int>]
+    /// What an expression does with what it reads.
+    public enum Use: Sendable, Hashable {
+        /// Hands it on: as its result, as an element of one, as a branch of a condition.
+        case value
+        /// Compares it by `==`, `!=` or as the left side of `in`, which take any value.
+        case comparison
+        /// Works on it: an operator or function that takes some types only, and null as a rule not.
+        case operand
+        /// Only asks, by `has(…)`, if the last member is there.
+        case presence
+    }
+
+    public let use: Use
+    /// Whether an index has ended the path: what is read lies below it.
+    public let isClosed: Bool
+
     /// Whether the expression only asks, by `has(…)`, if the last member is there.
-    public let isPresenceTest: Bool
-    /// Whether an index has ended the path.
-    let isClosed: Bool
+    public var isPresenceTest: Bool { use == .presence }
 
     /// Where the whole path stands.
     public var range: Range<Int> { (ranges.first?.lowerBound ?? 0)..<(ranges.last?.upperBound ?? 0) }
 
-    init(path: [String], ranges: [Range<Int>], isPresenceTest: Bool, isClosed: Bool) {
+    init(path: [String], ranges: [Range<Int>], use: Use = .value, isClosed: Bool = false) {
         self.path = path
         self.ranges = ranges
-        self.isPresenceTest = isPresenceTest
+        self.use = use
         self.isClosed = isClosed
     }
 
     /// The path with one more member; with nil, or after an index, it stays as long as it is.
     func appending(_ name: String?, range: Range<Int>) -> CELReference {
-        guard let name, !isClosed else {
-            return CELReference(path: path, ranges: ranges, isPresenceTest: isPresenceTest, isClosed: true)
-        }
-        return CELReference(
-            path: path + [name],
-            ranges: ranges + [range],
-            isPresenceTest: isPresenceTest,
-            isClosed: false
-        )
+        guard let name, !isClosed else { return CELReference(path: path, ranges: ranges, use: use, isClosed: true) }
+        return CELReference(path: path + [name], ranges: ranges + [range], use: use)
     }
 
-    var asPresenceTest: CELReference {
-        CELReference(path: path, ranges: ranges, isPresenceTest: !isClosed, isClosed: isClosed)
+    func used(as use: Use) -> CELReference {
+        CELReference(path: path, ranges: ranges, use: isClosed && use == .presence ? .value : use, isClosed: isClosed)
     }
 }
 
@@ -50,6 +57,11 @@ public struct CELProgram: Sendable {
     public let isPlainReference: Bool
     /// What is known of the result.
     public let resultType: CELType
+    /// What can be evaluated, but probably isn't meant; in the order in which it is written.
+    public let notes: [CELNote]
+
+    /// Whether the expression reads no variable, so that its result is always the same.
+    public var isConstant: Bool { variables.isEmpty }
 
     private let root: any Node
     private let variables: [(name: String, slot: Int)]
@@ -62,11 +74,12 @@ public struct CELProgram: Sendable {
     public init(compiling source: String, in environment: CELEnvironment) throws(CELError) {
         let syntax = try Parser.parse(source, maximumBytes: environment.maximumSourceBytes)
         var compiler = Compiler(environment)
-        let part = try compiler.compile(syntax)
+        let part = try compiler.compile(syntax, as: .value)
         self.source = source
         root = part.node
         resultType = part.type
         references = compiler.references
+        notes = compiler.finishedNotes()
         isPlainReference = part.node is PathNode
         variables = compiler.variables
         slotCount = compiler.slotCount

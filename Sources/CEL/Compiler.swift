@@ -2,6 +2,9 @@
 struct Compiler {
     let environment: CELEnvironment
     var references: [CELReference] = []
+    var notes: [CELNote] = []
+    /// The paths that the expression asks for by `has(…)` or by `'name' in object`.
+    var presences: [[String]] = []
     /// The slots of the variables that the expression reads, in the order in which it first does.
     private(set) var variables: [(name: String, slot: Int)] = []
     private(set) var slotCount = 0
@@ -24,13 +27,13 @@ struct Compiler {
     init(_ environment: CELEnvironment) { self.environment = environment }
 
     /// Compiles an expression and notes the reference that it may be.
-    mutating func compile(_ syntax: Syntax) throws(CELError) -> Part {
-        let part = try build(syntax)
-        if let reference = part.reference { references.append(reference) }
+    mutating func compile(_ syntax: Syntax, as use: CELReference.Use = .operand) throws(CELError) -> Part {
+        let part = try build(syntax, as: use)
+        if let reference = part.reference { references.append(reference.used(as: use)) }
         return part
     }
 
-    mutating func build(_ syntax: Syntax) throws(CELError) -> Part {
+    mutating func build(_ syntax: Syntax, as use: CELReference.Use = .operand) throws(CELError) -> Part {
         switch syntax {
         case .literal(let value, _):
             return Part(node: ConstantNode(value), type: CELType.of(value))
@@ -55,11 +58,7 @@ struct Compiler {
             guard part.type.canBe(.int) || part.type.canBe(.double) else { throw mismatch("-", [part.type], at: place) }
             return Part(node: NegateNode(part.node, offset: place.offset), type: part.type)
         case .binary(let symbol, let left, let right, let place):
-            let (left, right) = (try compile(left), try compile(right))
-            guard let type = OperatorTypes.result(symbol, left.type, right.type) else {
-                throw mismatch(symbol.rawValue, [left.type, right.type], at: place)
-            }
-            return Part(node: BinaryNode(symbol, left.node, right.node, offset: place.offset), type: type)
+            return try binary(symbol, left, right, at: place)
         case .logic(let symbol, let operands, let place):
             var nodes: [any Node] = []
             for operand in operands { nodes.append(try compile(operand).node) }
@@ -67,10 +66,31 @@ struct Compiler {
         case .conditional(let condition, let first, let second, let place):
             let test = try compile(condition)
             guard test.type.canBe(.bool) else { throw mismatch("?", [test.type], at: place) }
-            let (a, b) = (try compile(first), try compile(second))
+            let (a, b) = (try compile(first, as: use), try compile(second, as: use))
             let node = ConditionalNode(test.node, a.node, b.node, offset: place.offset)
             return Part(node: node, type: a.type.joined(b.type))
         }
+    }
+
+    private mutating func binary(
+        _ symbol: BinaryOperator,
+        _ left: Syntax,
+        _ right: Syntax,
+        at place: Syntax.Place
+    ) throws(CELError) -> Part {
+        let isEquality = symbol == .equal || symbol == .notEqual
+        let a = try compile(left, as: isEquality || symbol == .isIn ? .comparison : .operand)
+        let b = try compile(right, as: isEquality ? .comparison : .operand)
+        guard let type = OperatorTypes.result(symbol, a.type, b.type) else {
+            throw mismatch(symbol.rawValue, [a.type, b.type], at: place)
+        }
+        noteComparison(symbol, (left, a.type), (right, b.type), at: place)
+        if symbol == .isIn, case .literal(.string(let name), _) = left, let reference = b.reference,
+            !reference.isClosed
+        {
+            presences.append(reference.path + [name])
+        }
+        return Part(node: BinaryNode(symbol, a.node, b.node, offset: place.offset), type: type)
     }
 
     func mismatch(_ symbol: String, _ types: [CELType], at place: Syntax.Place) -> CELError {
@@ -111,7 +131,7 @@ struct Compiler {
             slot = newSlot()
             variables.append((name, slot))
         }
-        let reference = CELReference(path: [name], ranges: [place.range], isPresenceTest: false, isClosed: false)
+        let reference = CELReference(path: [name], ranges: [place.range])
         return Part(
             node: PathNode(name: name, slot: slot, offset: place.range.lowerBound),
             type: type,
@@ -139,7 +159,7 @@ struct Compiler {
         var nodes: [any Node] = []
         var types: [CELType] = []
         for element in elements {
-            let part = try compile(element)
+            let part = try compile(element, as: .value)
             nodes.append(part.node)
             types.append(part.type)
         }
@@ -154,7 +174,7 @@ struct Compiler {
         var keys: [CELType] = []
         var values: [CELType] = []
         for entry in entries {
-            let (key, value) = (try compile(entry.key), try compile(entry.value))
+            let (key, value) = (try compile(entry.key), try compile(entry.value, as: .value))
             nodes.append((key.node, value.node, entry.key.range.lowerBound))
             keys.append(key.type)
             values.append(value.type)

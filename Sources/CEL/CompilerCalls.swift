@@ -17,7 +17,7 @@ extension Compiler {
         } else if name == "has" {
             return try has(arguments, at: place)
         } else if name == "dyn", arguments.count == 1 {
-            return Part(node: try compile(arguments[0]).node, type: .dyn)
+            return Part(node: try compile(arguments[0], as: .value).node, type: .dyn)
         }
         let functions = FunctionTable.named(name, in: environment)
         let fitting = functions.filter { $0.isMember == (target != nil) }
@@ -91,9 +91,11 @@ extension Compiler {
             )
         }
         let part = try build(operand)
-        _ = try memberType(field, of: part.type, at: selectPlace)
+        _ = try memberType(field, of: part, isAskedFor: true, at: selectPlace)
         if let reference = part.reference {
-            references.append(reference.appending(field, range: selectPlace.focus).asPresenceTest)
+            let test = reference.appending(field, range: selectPlace.focus).used(as: .presence)
+            references.append(test)
+            if test.isPresenceTest { presences.append(test.path) }
         }
         return Part(node: HasNode(part.node, field: field, offset: selectPlace.offset), type: .bool)
     }
@@ -129,7 +131,11 @@ extension Compiler {
         locals += bound
         defer { locals.removeLast(bound.count) }
         var bodies: [Part] = []
-        for argument in arguments.dropFirst(macro.variableCount) { bodies.append(try compile(argument)) }
+        let expressions = arguments.dropFirst(macro.variableCount)
+        for (index, expression) in expressions.enumerated() {
+            let isCondition = index == 0 && macro.hasCondition(expressions.count)
+            bodies.append(try compile(expression, as: isCondition ? .operand : .value))
+        }
         if macro.hasCondition(bodies.count), !bodies[0].type.canBe(.bool) {
             throw CELError(
                 offset: place.offset,
@@ -148,7 +154,7 @@ extension Compiler {
         case .dyn: (.dyn, .dyn)
         case .list(let element): macro.variableCount == 1 ? (element, .dyn) : (.int, element)
         case .map(let key, let value): (key, value)
-        case .object: (.string, .dyn)
+        case .object, .record: (.string, .dyn)
         default:
             throw CELError(
                 offset: place.offset,

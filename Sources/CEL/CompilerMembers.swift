@@ -11,7 +11,7 @@ extension Compiler {
             if CELType.named(name) != nil { return Part(node: ConstantNode(.type(name)), type: .type) }
         }
         let part = try build(operand)
-        let type = try memberType(field, of: part.type, at: place)
+        let type = try memberType(field, of: part, at: place)
         return extended(part, .member(field, offset: place.offset), type, field, at: place)
             ?? Part(node: SelectNode(part.node, field: field, offset: place.offset), type: type)
     }
@@ -29,9 +29,18 @@ extension Compiler {
         return Part(node: path.appending(step), type: type, reference: reference)
     }
 
-    func memberType(_ field: String, of type: CELType, at place: Syntax.Place) throws(CELError) -> CELType {
+    /// - Parameter isAskedFor: whether the member is only asked for, by `has(…)`.
+    mutating func memberType(
+        _ field: String,
+        of part: Part,
+        isAskedFor: Bool = false,
+        at place: Syntax.Place
+    ) throws(CELError) -> CELType {
+        let type = part.type
         switch type {
         case .dyn: return .dyn
+        case .record(let record):
+            return member(field, of: record, part.reference, isAskedFor: isAskedFor, at: place.offset)
         case .map(let key, let value) where key.canBe(.string): return value
         case .object(let members):
             if let member = members[field] { return member }
@@ -58,7 +67,7 @@ extension Compiler {
         if case .literal(let key, let keyPlace) = index {
             switch key {
             case .string(let name) where part.type.canBe(.map(.string, .dyn)):
-                let type = try memberType(name, of: part.type, at: keyPlace)
+                let type = try memberType(name, of: part, at: keyPlace)
                 if let path = extended(part, .member(name, offset: keyPlace.offset), type, name, at: keyPlace) {
                     return path
                 }
@@ -68,7 +77,7 @@ extension Compiler {
             default: break
             }
         }
-        if let reference = part.reference { references.append(reference) }
+        if let reference = part.reference { references.append(reference.used(as: .operand)) }
         let inner = try compile(index)
         let type = try elementType(part.type, inner.type, at: place)
         return Part(node: IndexNode(part.node, inner.node, offset: place.offset), type: type)
@@ -81,7 +90,7 @@ extension Compiler {
     ) throws(CELError) -> CELType {
         switch type {
         case .dyn: return .dyn
-        case .object where index.canBe(.string): return .dyn
+        case .object where index.canBe(.string), .record where index.canBe(.string): return .dyn
         case .list(let element) where index.canBe(.int) || index.canBe(.uint) || index.canBe(.double): return element
         case .map(_, let value): return value
         default: throw mismatch("[]", [type, index], at: place)

@@ -2,7 +2,8 @@
 enum OperatorTypes {
     /// Nil when the operator can't be applied to values of these types.
     static func result(_ symbol: BinaryOperator, _ left: CELType, _ right: CELType) -> CELType? {
-        switch symbol {
+        let (left, right) = (left.general, right.general)
+        return switch symbol {
         case .equal, .notEqual: .bool
         case .less, .lessOrEqual, .greater, .greaterOrEqual: areOrdered(left, right) ? .bool : nil
         case .isIn: isContainer(right) ? .bool : nil
@@ -45,25 +46,27 @@ enum OperatorTypes {
         case (.int, .dyn), (.dyn, .int): fractions ? .dyn : .int
         case (.double, .double), (.double, .int), (.int, .double), (.double, .dyn), (.dyn, .double):
             fractions ? .double : nil
+        case (.number, .double), (.double, .number): fractions ? .double : nil
+        case (.number, .number), (.number, .int), (.int, .number): fractions ? .number : .int
+        case (.number, .dyn), (.dyn, .number): fractions ? .dyn : .int
         default: nil
         }
     }
 
     private static func areOrdered(_ left: CELType, _ right: CELType) -> Bool {
-        let numbers: [CELType] = [.int, .uint, .double]
-        return switch (left, right) {
+        switch (left, right) {
         case (.dyn, .dyn): true
         case (.dyn, let known), (let known, .dyn):
-            numbers.contains(known) || [.string, .bytes, .bool, .timestamp, .duration].contains(known)
+            known.isNumber || [.string, .bytes, .bool, .timestamp, .duration].contains(known)
         default:
-            numbers.contains(left) && numbers.contains(right)
+            left.isNumber && right.isNumber
                 || left == right && [.string, .bytes, .bool, .timestamp, .duration].contains(left)
         }
     }
 
     private static func isContainer(_ type: CELType) -> Bool {
         switch type {
-        case .dyn, .list, .map, .object: true
+        case .dyn, .list, .map, .object, .record: true
         default: false
         }
     }
@@ -86,7 +89,7 @@ extension CELType {
 
     /// What is known of a value that has one of the types.
     static func common(_ types: [CELType]) -> CELType {
-        guard let first = types.first, types.allSatisfy({ $0 == first }) else { return .dyn }
-        return first
+        guard let first = types.first else { return .dyn }
+        return types.dropFirst().reduce(first) { $0.joined($1) }
     }
 }
