@@ -60,6 +60,9 @@ public struct CELProgram: Sendable {
     /// What can be evaluated, but probably isn't meant; in the order in which it is written.
     public let notes: [CELNote]
 
+    /// The paths that the expression asks for, by `has(…)` or by `'name' in object`.
+    public let presences: [[String]]
+
     /// Whether the expression reads no variable, so that its result is always the same.
     public var isConstant: Bool { variables.isEmpty }
 
@@ -80,6 +83,7 @@ public struct CELProgram: Sendable {
         resultType = part.type
         references = compiler.references
         notes = compiler.finishedNotes()
+        presences = compiler.presences
         isPlainReference = part.node is PathNode
         variables = compiler.variables
         slotCount = compiler.slotCount

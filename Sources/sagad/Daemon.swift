@@ -152,7 +152,7 @@ actor Daemon {
             invoker: invoker,
             clock: BootClock(thread: thread),
             identity: DaemonIdentity(host: Self.hostName(), pid: getpid(), version: programVersion),
-            parse: { DefinitionParser.parse($0).definition },
+            parse: { DefinitionParser.parse($0, checks: .stored).definition },
             logger: logger,
             executor: thread
         )

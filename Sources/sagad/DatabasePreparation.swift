@@ -117,7 +117,7 @@ struct DatabasePreparation {
             )
         }
         for document in try await registry.documents() {
-            let parsed = DefinitionParser.parse(document)
+            let parsed = DefinitionParser.parse(document, checks: .stored)
             if let definition = parsed.definition {
                 try Self.checkEnvironment(definition, environment)
             } else {

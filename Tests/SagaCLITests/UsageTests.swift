@@ -131,6 +131,21 @@ import Testing
         await program.remove()
     }
 
+    @Test func warningsExitWith1OnlyWhenAskedTo() async throws {
+        let program = try await SagaProgram.make(isMigrated: false)
+        try program.write(
+            #"{"saga": "s", "steps": [{"name": "a", "when": "1 > 2", "action": {"noop": {}}}]}"#, to: "doubtful.json")
+        let warning = "doubtful.json:1:47: warning: the step `a` never runs: its `when` is always false\n"
+        #expect(
+            try await program.run("validate", "doubtful.json") == Run(0, "1 file is valid\n", error: warning))
+        #expect(try await program.run("validate", "doubtful.json", "--strict") == Run(1, error: warning))
+        #expect(try await program.run("validate", "sagas", "--strict") == Run(0, "2 files are valid\n"))
+        let json = try await program.run("validate", "doubtful.json", "--strict", "--format", "json")
+        #expect(json.status == 1)
+        #expect(try JSON.parse(json.output)["warnings"] == 1)
+        await program.remove()
+    }
+
     @Test func nothingIsRegisteredWhenOneFileIsBroken() async throws {
         let program = try await SagaProgram.make()
         try program.write("{", to: "sagas/broken.json")

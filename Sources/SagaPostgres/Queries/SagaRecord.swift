@@ -34,7 +34,7 @@ public struct SagaRecord: Sendable {
 
     /// The fold of the events, whatever a daemon made of them.
     public func folded() -> Reading {
-        guard let definition = DefinitionParser.parse(document).definition else {
+        guard let definition = DefinitionParser.parse(document, checks: .stored).definition else {
             return .unreadable("this program can't read the definition \(saga) \(version)")
         }
         var history: [RecordedEvent] = []

@@ -34,7 +34,9 @@ struct ApplyCommand: AsyncParsableCommand {
         let definitions = checked.definitions.map { (definition: $0.1, document: $0.2) }
         let changes = try await database.withDatabase { pool in
             let registry = DefinitionRegistry(pool: pool)
-            let known = try await registry.documents().compactMap { DefinitionParser.parse($0).definition }
+            let known = try await registry.documents().compactMap {
+                DefinitionParser.parse($0, checks: .stored).definition
+            }
             let changes = try await registry.apply(definitions, activate: true)
             ServiceChanges.warn(of: definitions.map(\.definition), known: known)
             return changes

@@ -39,7 +39,7 @@ struct EventPrinter {
     init(_ record: SagaRecord, isJSON: Bool) {
         self.record = record
         self.isJSON = isJSON
-        let names = DefinitionParser.parse(record.document).definition?.steps.map(\.name) ?? []
+        let names = DefinitionParser.parse(record.document, checks: .stored).definition?.steps.map(\.name) ?? []
         text = EventText(stepNames: names, terminal: .output)
     }
 

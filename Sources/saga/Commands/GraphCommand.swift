@@ -30,7 +30,7 @@ struct GraphCommand: AsyncParsableCommand {
         if subject.hasSuffix(".json") { _ = try FileBytes.read(subject) }
         let graph = try await database.withDatabase { pool in
             if let document = try await DefinitionRegistry(pool: pool).document(of: subject) {
-                guard let definition = DefinitionParser.parse(document).definition else {
+                guard let definition = DefinitionParser.parse(document, checks: .stored).definition else {
                     throw CommandFailure("this program can't read the definition \(subject)")
                 }
                 return MermaidGraph(definition)

@@ -46,7 +46,7 @@ import Testing
                                                                         "method": "GET"}}},
                {"name": "ship", "pivot": true, "action": {"http": {"service": "ship", "path": ""}}, "compensation": "none"},
                {"name": "tell", "action": {"http": {"url": "http://other.example:80/tell"}}},
-               {"name": "end", "action": {"pass": {"charge": "${ steps.charge.output.id }"}}}
+               {"name": "end", "action": {"pass": {"charge": "${ steps.charge.output }"}}}
              ],
              "output": ["${ steps.end.output }", "${ failure.error }!"]}
             """#
@@ -71,7 +71,7 @@ import Testing
                 #"step tell after ["ship"] uncertain"#,
                 #"  action POST service 2 "/tell" 30.0s retry 12 1.0s x2.0 300.0s full +[] -[]"#,
                 #"step end after ["tell"] uncertain"#,
-                "  action pass {charge: { steps.charge.output.id }} 30.0s retry 12 1.0s x2.0 300.0s full +[] -[]",
+                "  action pass {charge: { steps.charge.output }} 30.0s retry 12 1.0s x2.0 300.0s full +[] -[]",
                 #"output [{ steps.end.output }, text({ failure.error } "!")]"#,
             ]
         )

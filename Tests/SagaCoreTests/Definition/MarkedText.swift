@@ -51,9 +51,10 @@ struct BadDefinition: CustomTestStringConvertible, Sendable {
         self.codes = codes
     }
 
-    /// A definition whose `steps` are these; it has a service `pay`.
+    /// A definition whose `steps` are these; it has a service `pay` if they call one.
     init(_ codes: String, steps: String) {
-        self.init(codes, #"{"saga": "s", "services": {"pay": {"url": "http://pay"}}, "steps": [\#(steps)]}"#)
+        let services = steps.contains("service") ? #""services": {"pay": {"url": "http://pay"}}, "# : ""
+        self.init(codes, #"{"saga": "s", \#(services)"steps": [\#(steps)]}"#)
     }
 
     /// A definition with this member in its only step, which is named `a`.
@@ -70,7 +71,8 @@ struct BadDefinition: CustomTestStringConvertible, Sendable {
     init(_ codes: String, service: String) {
         self.init(
             codes,
-            #"{"saga": "s", "services": {"pay": \#(service)}, "steps": [{"name": "a", "action": {"noop": {}}}]}"#
+            #"{"saga": "s", "services": {"pay": \#(service)}, "steps": [{"name": "a", "#
+                + #""action": {"http": {"service": "pay", "method": "GET", "path": "/"}}}]}"#
         )
     }
 

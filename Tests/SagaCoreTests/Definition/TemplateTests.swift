@@ -97,7 +97,10 @@ import Testing
     @Test func placesOfNestedFaultsAreThoseOfTheFile() throws {
         var compiler = TemplateCompiler(environment: CELEnvironment(variables: ["input": .dyn]))
         _ = compiler.compile(try LocatedJSON.parse(Array(#"["\t${ input.a['é'].b }"]"#.utf8)))
-        #expect(compiler.references.map(\.path) == [["input", "a", "é", "b"]])
-        #expect(compiler.references.map { $0.places.map(\.offset) } == [[7, 13, 15, 21]])
+        let expression = try #require(compiler.expressions.first)
+        #expect(compiler.expressions.count == 1)
+        #expect(expression.program.references.map(\.path) == [["input", "a", "é", "b"]])
+        let reference = try #require(expression.program.references.first)
+        #expect((0..<4).map { expression.place(of: $0, in: reference).offset } == [7, 13, 15, 21])
     }
 }

@@ -26,9 +26,20 @@ public enum DefinitionParser {
         "onCompensationFailure", "output",
     ]
 
+    /// How much is checked.
+    public enum Checks: Sendable, Hashable {
+        /// Everything: for files that people write.
+        case all
+        /// Only what a definition needs to be run, without warnings and without checks by types: for those that were
+        /// registered, perhaps by an older program, and must stay readable however strict this one has become.
+        case stored
+    }
+
     /// Reads one file.
-    /// - Parameter file: what findings call it.
-    public static func parse(_ bytes: [UInt8], file: String? = nil) -> ParsedDefinition {
+    /// - Parameters:
+    ///   - file: what findings call it.
+    ///   - checks: how much is checked; all of it, unless the definition is a registered one.
+    public static func parse(_ bytes: [UInt8], file: String? = nil, checks: Checks = .all) -> ParsedDefinition {
         var bytes = bytes
         let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
         // What follows is checked all the same; editors don't count the mark as a column.
@@ -41,10 +52,10 @@ public enum DefinitionParser {
             return ParsedDefinition(definition: nil, findings: log.findings, name: nil, namePlace: (1, 1))
         }
         log.reportDuplicateKeys(root)
-        let (definition, name) = read(root, log)
+        let (definition, name) = read(root, checks, log)
         return ParsedDefinition(
             definition: log.hasErrors ? nil : definition,
-            findings: log.findings,
+            findings: checks == .all ? log.findings : log.findings.filter { $0.severity == .error },
             name: name,
             namePlace: log.place(at: root["saga"]?.range.lowerBound ?? 0)
         )
@@ -91,7 +102,11 @@ public enum DefinitionParser {
         }
     }
 
-    private static func read(_ root: LocatedJSON, _ log: FindingLog) -> (definition: Definition?, name: String?) {
+    private static func read(
+        _ root: LocatedJSON,
+        _ checks: Checks,
+        _ log: FindingLog
+    ) -> (definition: Definition?, name: String?) {
         guard let reader = ObjectReader(root, "a definition", keys: keys, log: log) else { return (nil, nil) }
         let name = reader.required("saga", hint: "the saga's name").flatMap { log.name($0, "a saga's name") }
         _ = reader.string("$schema")
@@ -102,7 +117,7 @@ public enum DefinitionParser {
         let defaults = StepDefaults(reader["defaults"], log: log)
 
         let stepNames = (root["steps"]?.elements ?? []).prefix(StepParser.most).compactMap { $0["name"]?.stringValue }
-        let ledger = ExpressionLedger(stepNames: stepNames, log: log)
+        let ledger = ExpressionLedger(stepNames: stepNames, input: input, isTyped: checks == .all, log: log)
         let operations = OperationParser(
             services: ServiceTable(reader["services"], log: log),
             ledger: ledger,
@@ -113,17 +128,31 @@ public enum DefinitionParser {
         let output = reader["output"].map { ledger.template($0, .output) }
 
         let isWhole = (root["steps"]?.elements?.count ?? 0) == drafts.count
-        let checks = GraphChecks(steps: drafts, log: log)
-        let pivot = checks.pivot()
+        let order = GraphChecks(steps: drafts, log: log)
+        let pivot = order.pivot()
         // With steps left out their names would be unknown: one fault is enough.
-        let graph = isWhole ? checks.graph() : nil
+        let graph = isWhole ? order.graph() : nil
         if isWhole {
-            checks.check(graph, pivot: pivot)
-            ReferenceChecks(steps: drafts, indices: checks.indices, graph: graph, log: log).check(ledger.uses)
+            order.check(graph, pivot: pivot)
+            ReferenceChecks(steps: drafts, indices: order.indices, graph: graph, log: log).check(ledger.uses)
         }
         let assembly = StepAssembly(drafts: drafts, defaults: defaults, graph: graph, pivot: pivot, log: log)
         let steps = assembly.steps()
         guard let name, let graph, !log.hasErrors else { return (nil, name) }
+        if checks == .all {
+            UseChecks(drafts: drafts, steps: steps, graph: graph, pivot: pivot, output: output, log: log)
+                .check(parser.operations.services)
+            NullChecks(drafts: drafts, steps: steps, indices: order.indices, log: log).check(ledger.uses)
+            TimeChecks(
+                drafts: drafts,
+                steps: steps,
+                graph: graph,
+                pivot: pivot,
+                deadline: deadline,
+                deadlineOffset: reader["deadline"]?.range.lowerBound ?? 0,
+                log: log
+            ).check()
+        }
         let definition = Definition(
             name: name,
             description: description,

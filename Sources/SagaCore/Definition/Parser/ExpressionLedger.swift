@@ -10,18 +10,61 @@ enum ExpressionSite: Hashable {
     case output
 }
 
+/// An expression, whose it is, and what its result becomes.
+struct ExpressionUse {
+    let site: ExpressionSite
+    let expression: TemplateExpression
+    /// Whether the result becomes text of a path, a query or a header, in which null has no place.
+    let isText: Bool
+}
+
 /// Compiles a definition's expressions and keeps what each reads, to be checked once the steps' order is known.
 final class ExpressionLedger {
-    private let environment = CELEnvironment(
+    private var environment = CELEnvironment(
         variables: ["input": .dyn, "steps": .dyn, "saga": .dyn, "failure": .dyn])
+    private let isTyped: Bool
     private let stepNames: [String]
+    private var steps: CELRecord
+    /// What the `when` of each step asks for, by `has(…)`: then the step's own expressions needn't.
+    private var asked: [Int: [[String]]] = [:]
+    private var missing: Set<MissingMember> = []
     private let log: FindingLog
-    private(set) var uses: [(site: ExpressionSite, reference: TemplateReference)] = []
+    private(set) var uses: [ExpressionUse] = []
 
-    /// - Parameter stepNames: all that `steps` states, for hints.
-    init(stepNames: [String], log: FindingLog) {
+    private struct MissingMember: Hashable {
+        let site: ExpressionSite
+        let path: [String]
+    }
+
+    /// - Parameters:
+    ///   - stepNames: all that `steps` states, for hints.
+    ///   - input: the JSON Schema of the input.
+    ///   - isTyped: whether expressions are checked against what is known of types.
+    init(stepNames: [String], input: JSON?, isTyped: Bool, log: FindingLog) {
         self.stepNames = stepNames
+        self.isTyped = isTyped
         self.log = log
+        steps = CELRecord([:], rest: .unknown)
+        guard isTyped else { return }
+        for name in stepNames { steps.members[name] = Self.step(output: .dyn) }
+        let saga = CELRecord(["id": .init(.string), "key": .init(.dyn), "name": .init(.string)], rest: .unknown)
+        environment.variables["input"] = input.map { SchemaTypes.type(of: $0) } ?? .dyn
+        environment.variables["saga"] = .record(saga)
+        environment.variables["steps"] = .record(steps)
+    }
+
+    private static func step(output: CELType) -> CELRecord.Member {
+        let members: [String: CELRecord.Member] = [
+            "output": .init(output), "status": .init(.oneOf(StepStatus.allCases.map(\.rawValue))), "error": .init(.dyn),
+        ]
+        return CELRecord.Member(.record(CELRecord(members, rest: .unknown)))
+    }
+
+    /// Takes note of what is known of a step's output, for the expressions that come after it in the file.
+    func know(_ output: CELType, ofStep name: String) {
+        guard isTyped, output != .dyn, !log.hasErrors, steps.members[name] != nil else { return }
+        steps.members[name] = Self.step(output: output)
+        environment.variables["steps"] = .record(steps)
     }
 
     /// A value that may hold expressions.
@@ -38,7 +81,7 @@ final class ExpressionLedger {
         case .string, .number, .bool:
             var compiler = TemplateCompiler(environment: environment, stepNames: stepNames)
             let template = compiler.compile(node)
-            record(compiler, site)
+            record(compiler, site, isText: true)
             return compiler.faults.isEmpty ? template : nil
         case .null, .array, .object:
             log.wrongKind(node, subject, expected: "a string")
@@ -46,16 +89,25 @@ final class ExpressionLedger {
         }
     }
 
-    /// A condition; nil when it is missing or faulty.
-    func condition(_ node: LocatedJSON?, _ subject: String, _ site: ExpressionSite) -> CELProgram? {
-        guard let node, log.string(node, subject) != nil else { return nil }
+    /// The `when` of a step; nil when it is missing or faulty.
+    func condition(_ node: LocatedJSON?, ofStep step: Int) -> CELProgram? {
+        guard let node, log.string(node, "`when`") != nil else { return nil }
         var compiler = TemplateCompiler(environment: environment, stepNames: stepNames)
         let program = compiler.compileCondition(node)
-        record(compiler, site)
+        record(compiler, .action(step))
+        guard isTyped, let program, let expression = compiler.expressions.first else { return program }
+        asked[step] = program.presences
+        if !program.resultType.canBeCondition {
+            log.error(
+                .invalidExpression,
+                at: expression.place(0).offset,
+                "`when` must be true, false or null, not \(program.resultType.name)"
+            )
+        }
         return program
     }
 
-    private func record(_ compiler: TemplateCompiler, _ site: ExpressionSite) {
+    private func record(_ compiler: TemplateCompiler, _ site: ExpressionSite, isText: Bool = false) {
         for fault in compiler.faults {
             if fault.code == .expressionInName {
                 log.warning(fault.code, at: fault.place.offset, fault.message, hint: fault.hint)
@@ -63,6 +115,103 @@ final class ExpressionLedger {
                 log.error(fault.code, at: fault.place.offset, fault.message, hint: fault.hint)
             }
         }
-        uses += compiler.references.map { (site, $0) }
+        for expression in compiler.expressions {
+            uses.append(ExpressionUse(site: site, expression: expression, isText: isText))
+            for note in expression.program.notes { report(note, expression.place(note.offset), site) }
+        }
+    }
+}
+
+// MARK: - Notes
+
+extension ExpressionLedger {
+    private func report(_ note: CELNote, _ place: TemplatePlace, _ site: ExpressionSite) {
+        switch note.kind {
+        case .unknownMember(let name, let owner, let known, let rest):
+            reportUnknown(name, of: owner, known: known, rest: rest, place)
+        case .optionalMember(let path):
+            guard !isAsked(path, site), missing.insert(MissingMember(site: site, path: path)).inserted else { return }
+            let text = Self.text(of: path)
+            log.warning(
+                .mayBeMissing,
+                at: place.offset,
+                "\(quoted(text)) may be missing, and then the expression fails",
+                hint: "put \(quoted(path.last ?? "")) into the schema's `required`, or ask has(\(text)) first"
+            )
+        case .neverEqual(let symbol, let left, let right):
+            log.warning(
+                .neverEqual,
+                at: place.offset,
+                symbol == "in"
+                    ? "a \(left) is never in a \(right)"
+                    : "a \(left) and a \(right) are never equal: this is always \(symbol == "!=")",
+                hint: Self.hint(left, right)
+            )
+        case .neverAmong(let text, let values):
+            log.warning(
+                .neverEqual,
+                at: place.offset,
+                "this is never \(quoted(text))",
+                hint: NearestName.hint(text, among: values)
+                    ?? (values.count <= 12 ? "it is \(wordList(values.map(quoted)))" : nil)
+            )
+        }
+    }
+
+    private func reportUnknown(
+        _ name: String,
+        of owner: [String],
+        known: [String],
+        rest: CELRecord.Rest,
+        _ place: TemplatePlace
+    ) {
+        let title = owner.isEmpty ? "this object" : quoted(Self.text(of: owner))
+        let nearest = NearestName.hint(name, among: known)
+        if rest == .closed {
+            let all = known.isEmpty || known.count > 12 ? nil : "it has \(wordList(known.map(quoted)))"
+            log.error(.unknownMember, at: place.offset, "\(title) has no \(quoted(name))", hint: nearest ?? all)
+        } else {
+            log.warning(
+                .unknownInput,
+                at: place.offset,
+                "the input's schema states no \(quoted(name)) in \(title)",
+                hint: nearest ?? "state it under `properties`"
+            )
+        }
+    }
+
+    private func isAsked(_ path: [String], _ site: ExpressionSite) -> Bool {
+        switch site {
+        case .action(let step), .compensation(let step): asked[step]?.contains(path) ?? false
+        case .output: false
+        }
+    }
+
+    private static func hint(_ left: String, _ right: String) -> String? {
+        let pair: Set = [left, right]
+        if pair.contains("null") { return "has(…) asks whether a member is there" }
+        if pair.contains("string"), !pair.isDisjoint(with: ["int", "uint", "double", "number", "bool"]) {
+            return "a text in quotes is a string, true, false and a number without them are not"
+        }
+        return nil
+    }
+
+    /// A path as an expression would write it.
+    static func text(of path: [String]) -> String {
+        path.dropFirst().reduce(path.first ?? "") { text, name in
+            let isIdentifier =
+                Names.isVariableName(Array(name.utf8)) && !["in", "true", "false", "null"].contains(name)
+            return isIdentifier ? "\(text).\(name)" : "\(text)[\"\(name)\"]"
+        }
+    }
+}
+
+extension CELType {
+    /// Whether `when` may have such a result.
+    fileprivate var canBeCondition: Bool {
+        switch self {
+        case .dyn, .bool, .null: true
+        default: false
+        }
     }
 }

@@ -85,6 +85,7 @@ extension Finding {
         case invalidHeader = "invalid-header"
         case forbiddenHeader = "forbidden-header"
         case duplicateHeader = "duplicate-header"
+        case unusedService = "unused-service"
         case invalidEnvironment = "invalid-environment"
         case unknownError = "unknown-error"
         // Steps and their order
@@ -100,6 +101,11 @@ extension Finding {
         case secondPivot = "second-pivot"
         case pivotOrder = "pivot-order"
         case pivotCompensation = "pivot-compensation"
+        case neverRuns = "never-runs"
+        case compensationNeverRuns = "compensation-never-runs"
+        // Times
+        case deadlineTooShort = "deadline-too-short"
+        case retryTooShortAfterPivot = "retry-too-short-after-pivot"
         // Expressions
         case unterminatedExpression = "unterminated-expression"
         case emptyExpression = "empty-expression"
@@ -109,5 +115,10 @@ extension Finding {
         case dynamicStep = "dynamic-step"
         case stepNotBefore = "step-not-before"
         case failureOutOfScope = "failure-out-of-scope"
+        case unknownInput = "unknown-input"
+        case mayBeMissing = "may-be-missing"
+        case mayBeSkipped = "may-be-skipped"
+        case mayBeNull = "may-be-null"
+        case neverEqual = "never-equal"
     }
 }

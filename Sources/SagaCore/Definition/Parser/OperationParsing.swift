@@ -7,6 +7,8 @@ struct OperationDraft {
     /// Whether it may change something at a participant, so that an action must say how it is undone.
     var hasEffect = false
     var timeout: TimeSpan?
+    /// Where the `timeout` stands, if one is stated.
+    var timeoutOffset: Int?
     var retry: PartialRetry?
     var outcomes: [Int: Outcome] = [:]
 }
@@ -31,6 +33,7 @@ struct OperationParser {
         var draft = OperationDraft()
         guard let reader = ObjectReader(node, "`\(key)`", keys: Self.keys, log: log) else { return draft }
         draft.timeout = reader.duration("timeout")
+        draft.timeoutOffset = reader["timeout"]?.range.lowerBound
         draft.retry = PartialRetry(reader["retry"], log: log)
         if let outcomes = reader["outcomes"] { draft.outcomes = self.outcomes(outcomes) }
         let stated = Self.kinds.filter { reader[$0] != nil }.sorted { reader.keyOffset($0) < reader.keyOffset($1) }

@@ -1,3 +1,5 @@
+import CEL
+
 /// Checks what expressions read against the steps and their order.
 struct ReferenceChecks {
     let steps: [StepDraft]
@@ -11,45 +13,61 @@ struct ReferenceChecks {
         "failure": ["step", "error", "message"],
     ]
 
-    func check(_ uses: [(site: ExpressionSite, reference: TemplateReference)]) {
-        for (site, reference) in uses {
-            switch reference.path.first {
-            case "steps": checkStep(reference, site)
-            case "failure":
-                if case .action = site {
-                    log.error(
-                        .failureOutOfScope,
-                        at: reference.places[0].offset,
-                        "`failure` is not known in an action",
-                        hint: "it is in compensations and in the saga's `output`"
-                    )
-                } else {
-                    checkMember(of: "failure", reference, at: 1)
-                }
-            case "saga": checkMember(of: "saga", reference, at: 1)
-            default: break
+    /// A path that an expression reads, and where its parts stand.
+    private struct Reference {
+        let expression: TemplateExpression
+        let read: CELReference
+
+        var path: [String] { read.path }
+
+        func offset(_ part: Int) -> Int { expression.place(of: part, in: read).offset }
+    }
+
+    func check(_ uses: [ExpressionUse]) {
+        for use in uses {
+            for read in use.expression.program.references {
+                check(Reference(expression: use.expression, read: read), use.site)
             }
         }
     }
 
-    private func checkMember(of variable: String, _ reference: TemplateReference, at position: Int) {
+    private func check(_ reference: Reference, _ site: ExpressionSite) {
+        switch reference.path.first {
+        case "steps": checkStep(reference, site)
+        case "failure":
+            if case .action = site {
+                log.error(
+                    .failureOutOfScope,
+                    at: reference.offset(0),
+                    "`failure` is not known in an action",
+                    hint: "it is in compensations and in the saga's `output`"
+                )
+            } else {
+                checkMember(of: "failure", reference, at: 1)
+            }
+        case "saga": checkMember(of: "saga", reference, at: 1)
+        default: break
+        }
+    }
+
+    private func checkMember(of variable: String, _ reference: Reference, at position: Int) {
         guard reference.path.count > position, let known = Self.members[variable] else { return }
         let member = reference.path[position]
         guard !known.contains(member) else { return }
         let owner = variable == "steps" ? "a step" : "`\(variable)`"
         log.error(
             .unknownMember,
-            at: reference.places[position].offset,
+            at: reference.offset(position),
             "\(owner) has no \(quoted(member))",
             hint: NearestName.hint(member, among: known) ?? "it has \(wordList(known.map { "`\($0)`" }))"
         )
     }
 
-    private func checkStep(_ reference: TemplateReference, _ site: ExpressionSite) {
+    private func checkStep(_ reference: Reference, _ site: ExpressionSite) {
         guard reference.path.count > 1 else {
             log.error(
                 .dynamicStep,
-                at: reference.places[0].offset,
+                at: reference.offset(0),
                 "`steps` must be followed by the name of a step",
                 hint: "such as steps.NAME.output or steps[\"NAME\"].output"
             )
@@ -59,7 +77,7 @@ struct ReferenceChecks {
         guard let index = indices[name] else {
             log.error(
                 .unknownStep,
-                at: reference.places[1].offset,
+                at: reference.offset(1),
                 "there is no step \(quoted(name))",
                 hint: NearestName.hint(name, among: steps.compactMap(\.name))
             )
@@ -69,7 +87,7 @@ struct ReferenceChecks {
         checkMember(of: "steps", reference, at: 2)
     }
 
-    private func checkOrder(of name: String, _ index: Int, _ reference: TemplateReference, _ site: ExpressionSite) {
+    private func checkOrder(of name: String, _ index: Int, _ reference: Reference, _ site: ExpressionSite) {
         let reader: Int
         switch site {
         case .output: return
@@ -80,7 +98,7 @@ struct ReferenceChecks {
             if step == index {
                 log.error(
                     .stepNotBefore,
-                    at: reference.places[1].offset,
+                    at: reference.offset(1),
                     "\(steps[step].title) can't read its own result before it has run",
                     hint: "its compensation can"
                 )
@@ -94,7 +112,7 @@ struct ReferenceChecks {
             ? "comes after \(steps[reader].title)" : "runs beside \(steps[reader].title)"
         log.error(
             .stepNotBefore,
-            at: reference.places[1].offset,
+            at: reference.offset(1),
             "the step `\(name)` \(relation) and may not have run",
             hint: graph.descendants[reader].contains(index) ? nil : "name it in `after`"
         )

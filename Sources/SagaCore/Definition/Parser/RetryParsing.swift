@@ -9,6 +9,8 @@ struct PartialRetry {
     var jitter: RetryPolicy.Jitter?
     var retryableErrors: [String]?
     var nonRetryableErrors: [String]?
+    /// Where the policy stands in the file.
+    var offset = 0
     /// Where the intervals stand in the file.
     var initialIntervalOffset = 0
     var maximumIntervalOffset = 0
@@ -22,6 +24,7 @@ extension PartialRetry {
 
     init?(_ node: LocatedJSON?, log: FindingLog) {
         guard let node, let reader = ObjectReader(node, "`retry`", keys: Self.keys, log: log) else { return nil }
+        offset = node.range.lowerBound
         maximumAttempts = reader.integer("maximumAttempts", 0...Int(Int32.max))
         initialInterval = reader.duration("initialInterval")
         initialIntervalOffset = reader["initialInterval"]?.range.lowerBound ?? node.range.lowerBound

@@ -5,6 +5,8 @@ struct ServiceTable {
     private(set) var services: [Service] = []
     /// The names under `services`, those of faulty ones included, so that a fault is reported once.
     private(set) var names: [String] = []
+    /// Where the names of the services under `services` stand, in the order of `services`.
+    private(set) var offsets: [Int] = []
     private var indices: [String: Int] = [:]
 
     static let keys = ["url", "headers", "maxConcurrent", "rateLimit", "circuitBreaker", "description"]
@@ -21,6 +23,7 @@ struct ServiceTable {
             guard let reader = ObjectReader(member.value, "a service", keys: Self.keys, log: log) else { continue }
             indices[member.key] = services.count
             services.append(Self.service(member.key, reader))
+            offsets.append(member.keyRange.lowerBound)
         }
     }
 

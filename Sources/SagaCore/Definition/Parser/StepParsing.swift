@@ -18,6 +18,9 @@ struct StepDraft {
     /// The names that it waits for; nil stands for the step before it in the file.
     var after: [(name: String, offset: Int)]?
     var when: CELProgram?
+    var whenOffset = 0
+    /// What `when` always comes to, if it reads nothing; null counts as false.
+    var constantWhen: Bool?
     var action: OperationDraft?
     var compensation = Compensation.missing
     var compensationOffset = 0
@@ -77,7 +80,9 @@ struct StepParser {
         }
         _ = reader.string("description")
         draft.after = after(reader["after"])
-        draft.when = ledger.condition(reader["when"], "`when`", .action(index))
+        draft.when = ledger.condition(reader["when"], ofStep: index)
+        draft.constantWhen = draft.when.flatMap(constant)
+        draft.whenOffset = reader["when"]?.range.lowerBound ?? 0
         draft.action = reader["action"].map { operations.operation($0, "action", .action(index)) }
         if let node = reader["compensation"] {
             draft.compensation = compensation(node, index: index)
@@ -93,7 +98,28 @@ struct StepParser {
                 "\(draft.title) has neither an action nor a compensation: it does nothing"
             )
         }
+        if let name = draft.name, draft.when == nil { ledger.know(outputType(draft), ofStep: name) }
         return draft
+    }
+
+    private func constant(_ when: CELProgram) -> Bool? {
+        guard when.isConstant else { return nil }
+        do throws(CELError) {
+            switch try when.evaluateJSON(CELActivation()) {
+            case .bool(let value): return value
+            case .null: return false
+            case .number, .string, .array, .object: return nil
+            }
+        } catch {
+            return nil
+        }
+    }
+
+    /// What is known of the output of a step that is never skipped.
+    private func outputType(_ draft: StepDraft) -> CELType {
+        guard let action = draft.action else { return .null }
+        if case .pass(let template)? = action.kind { return template.type }
+        return .dyn
     }
 
     private func after(_ node: LocatedJSON?) -> [(name: String, offset: Int)]? {

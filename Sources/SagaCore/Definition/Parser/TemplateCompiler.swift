@@ -19,19 +19,27 @@ struct TemplatePlace {
     var offset: Int { decoded.map(node.sourceOffset(ofDecoded:)) ?? node.range.lowerBound }
 }
 
-/// A variable that an expression reads.
-struct TemplateReference {
-    /// The variable and, as far as they are fixed, the members below it: `["steps", "charge", "output"]`.
-    let path: [String]
-    /// Where each of them stands.
-    let places: [TemplatePlace]
+/// An expression of a definition and where it stands.
+struct TemplateExpression {
+    let program: CELProgram
+    let node: LocatedJSON
+    /// Where its source begins, in UTF-8 bytes of the string's text.
+    let start: Int
+
+    /// The place of a byte of the source.
+    func place(_ offset: Int) -> TemplatePlace { TemplatePlace(node: node, decoded: start + offset) }
+
+    /// Where a part of a path stands that the expression reads.
+    func place(of part: Int, in reference: CELReference) -> TemplatePlace {
+        place(reference.ranges.indices.contains(part) ? reference.ranges[part].lowerBound : 0)
+    }
 }
 
-/// Compiles the values of a definition that may hold `${ … }`; gathers all faults and everything that is read.
+/// Compiles the values of a definition that may hold `${ … }`; gathers all faults and all expressions.
 struct TemplateCompiler {
     let environment: CELEnvironment
     private(set) var faults: [TemplateFault] = []
-    private(set) var references: [TemplateReference] = []
+    private(set) var expressions: [TemplateExpression] = []
 
     /// Names of steps that can't stand behind a dot in the language.
     private let unselectableSteps: [String]
@@ -137,14 +145,7 @@ struct TemplateCompiler {
         }
         do throws(CELError) {
             let program = try CELProgram(compiling: source, in: environment)
-            for reference in program.references {
-                references.append(
-                    TemplateReference(
-                        path: reference.path,
-                        places: reference.ranges.map { TemplatePlace(node: node, decoded: start + $0.lowerBound) }
-                    )
-                )
-            }
+            expressions.append(TemplateExpression(program: program, node: node, start: start))
             return program
         } catch {
             add(.invalidExpression, node, start + error.offset, error.message, stepHint(source) ?? error.hint)
