@@ -100,7 +100,7 @@ final class ExpressionLedger {
         if !program.resultType.canBeCondition {
             log.error(
                 .invalidExpression,
-                at: expression.place(0).offset,
+                at: expression.place(program.source.utf8.prefix { $0 <= 0x20 }.count).offset,
                 "`when` must be true, false or null, not \(program.resultType.name)"
             )
         }
@@ -143,8 +143,8 @@ extension ExpressionLedger {
                 .neverEqual,
                 at: place.offset,
                 symbol == "in"
-                    ? "a \(left) is never in a \(right)"
-                    : "a \(left) and a \(right) are never equal: this is always \(symbol == "!=")",
+                    ? "'in' looks for \(left) in \(right), where it never is"
+                    : "'\(symbol)' compares \(left) and \(right), which are never equal: it is always \(symbol == "!=")",
                 hint: Self.hint(left, right)
             )
         case .neverAmong(let text, let values):

@@ -39,7 +39,8 @@ struct TimeChecks {
             .retryTooShortAfterPivot,
             at: drafts[index].action?.retry?.offset ?? drafts[index].offset,
             "\(drafts[index].title) comes after the pivot and can't be undone, but is given up after "
-                + "\(attempts(retry)) that are at most \(sum.written) apart in all; then the saga is stuck",
+                + attempts(retry) + (sum > .zero ? " and at most \(sum.written) of waiting" : "")
+                + "; then the saga is stuck",
             hint: "write \"maximumAttempts\": 0 for no limit, or more attempts"
         )
     }
