@@ -3,8 +3,8 @@ public struct CELNote: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
         /// A member is read, or asked for by `has(…)`, that the object isn't known to have.
         ///
-        /// `owner` is the path to the object, empty when it has none; `known` are the members that it has, sorted.
-        case unknownMember(String, owner: [String], known: [String], rest: CELRecord.Rest)
+        /// `owner` is the path to the object, empty when it has none.
+        case unknownMember(String, owner: [String], CELRecord)
         /// A member is read, by this path, that needn't be there, and the expression doesn't ask for it by `has(…)`.
         case optionalMember(path: [String])
         /// Values of these types, by their names, are compared although they are never equal.
@@ -21,12 +21,10 @@ public struct CELNote: Sendable, Hashable {
 extension Compiler {
     /// The notes without those that the expression itself answers by asking first, each but once.
     func finishedNotes() -> [CELNote] {
-        var isNoted: Set<CELNote.Kind> = []
+        var missing: Set<[String]> = []
         return notes.filter { note in
-            if case .optionalMember(let path) = note.kind {
-                if presences.contains(path) || !isNoted.insert(note.kind).inserted { return false }
-            }
-            return true
+            guard case .optionalMember(let path) = note.kind else { return true }
+            return !presences.contains(path) && missing.insert(path).inserted
         }.sorted { $0.offset < $1.offset }
     }
 
@@ -85,9 +83,7 @@ extension Compiler {
         let path = owner.flatMap { $0.isClosed ? nil : $0.path }
         guard let member = record.members[field] else {
             if record.rest != .unknown {
-                let known = record.members.keys.sorted()
-                let kind = CELNote.Kind.unknownMember(field, owner: path ?? [], known: known, rest: record.rest)
-                notes.append(CELNote(kind: kind, offset: offset))
+                notes.append(CELNote(kind: .unknownMember(field, owner: path ?? [], record), offset: offset))
             }
             return .dyn
         }

@@ -29,8 +29,8 @@ import Testing
     private func notes(_ source: String) throws -> [String] {
         try CELProgram(compiling: source, in: Self.environment).notes.map { note in
             switch note.kind {
-            case .unknownMember(let name, let owner, _, let rest):
-                "\(note.offset) \(rest) \(owner.joined(separator: ".")) \(name)"
+            case .unknownMember(let name, let owner, let record):
+                "\(note.offset) \(record.rest) \(owner.joined(separator: ".")) \(name)"
             case .optionalMember(let path): "\(note.offset) optional \(path.joined(separator: "."))"
             case .neverEqual(let symbol, let left, let right): "\(note.offset) \(left) \(symbol) \(right)"
             case .neverAmong(let text, let values): "\(note.offset) \(text) among \(values.joined(separator: ","))"

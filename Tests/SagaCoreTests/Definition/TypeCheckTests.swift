@@ -127,7 +127,7 @@ import Testing
                 "3:71: warning: 'in' looks for int in list(string), where it never is",
                 "3:94: warning: the input's schema states no `nothing` in `input`; state it under `properties`",
                 "4:26: error: `when` must be true, false or null, not string",
-                "4:79: warning: this is never `finished`; it is `pending`, `running`, `backoff`, `deferred`, `succeeded`, "
+                "4:79: warning: this is never `finished`; there is `pending`, `running`, `backoff`, `deferred`, `succeeded`, "
                     + "`failed`, `in_doubt`, `skipped`, `compensating`, `compensated` or `compensation_failed`",
                 "5:54: error: '<' can't be applied to string and int; "
                     + "string(…) converts a value to text, int(…) and double(…) a text to a number",

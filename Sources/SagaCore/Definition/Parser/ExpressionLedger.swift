@@ -127,8 +127,7 @@ final class ExpressionLedger {
 extension ExpressionLedger {
     private func report(_ note: CELNote, _ place: TemplatePlace, _ site: ExpressionSite) {
         switch note.kind {
-        case .unknownMember(let name, let owner, let known, let rest):
-            reportUnknown(name, of: owner, known: known, rest: rest, place)
+        case .unknownMember(let name, let owner, let record): reportUnknown(name, of: owner, record, place)
         case .optionalMember(let path):
             guard !isAsked(path, site), missing.insert(MissingMember(site: site, path: path)).inserted else { return }
             let text = Self.text(of: path)
@@ -152,32 +151,34 @@ extension ExpressionLedger {
                 .neverEqual,
                 at: place.offset,
                 "this is never \(quoted(text))",
-                hint: NearestName.hint(text, among: values)
-                    ?? (values.count <= 12 ? "it is \(wordList(values.map(quoted)))" : nil)
+                hint: Self.hint(text, among: values)
             )
         }
     }
 
-    private func reportUnknown(
-        _ name: String,
-        of owner: [String],
-        known: [String],
-        rest: CELRecord.Rest,
-        _ place: TemplatePlace
-    ) {
+    private func reportUnknown(_ name: String, of owner: [String], _ record: CELRecord, _ place: TemplatePlace) {
         let title = owner.isEmpty ? "this object" : quoted(Self.text(of: owner))
-        let nearest = NearestName.hint(name, among: known)
-        if rest == .closed {
-            let all = known.isEmpty || known.count > 12 ? nil : "it has \(wordList(known.map(quoted)))"
-            log.error(.unknownMember, at: place.offset, "\(title) has no \(quoted(name))", hint: nearest ?? all)
+        if record.rest == .closed {
+            log.error(
+                .unknownMember,
+                at: place.offset,
+                "\(title) has no \(quoted(name))",
+                hint: Self.hint(name, among: record.members.keys.sorted())
+            )
         } else {
             log.warning(
                 .unknownInput,
                 at: place.offset,
                 "the input's schema states no \(quoted(name)) in \(title)",
-                hint: nearest ?? "state it under `properties`"
+                hint: NearestName.hint(name, among: record.members.keys.sorted()) ?? "state it under `properties`"
             )
         }
+    }
+
+    /// The nearest of some names, or all of them if they aren't too many.
+    private static func hint(_ name: String, among names: [String]) -> String? {
+        if let nearest = NearestName.hint(name, among: names) { return nearest }
+        return names.isEmpty || names.count > 12 ? nil : "there is \(wordList(names.map(quoted)))"
     }
 
     private func isAsked(_ path: [String], _ site: ExpressionSite) -> Bool {
