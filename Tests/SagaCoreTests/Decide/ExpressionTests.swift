@@ -58,6 +58,21 @@ import Testing
         #expect(ended.state.output?.text == #"{"price":0,"paid":"skipped"}"#)
     }
 
+    /// What the warning `may-be-skipped` says, and what it takes for an answer to it.
+    @Test(arguments: [
+        ("steps.a.output.id", nil), ("has(steps.a.output.id)", nil), ("steps.a.output + 1", nil),
+        ("steps.a.output", "null"), ("steps.a.status == 'succeeded' ? steps.a.output.id : 0", "0"),
+        ("steps.a.output == null ? 0 : steps.a.output.id", "0"),
+    ])
+    func belowTheOutputOfASkippedStepThereIsNothingToRead(_ expression: String, _ output: String?) throws {
+        let definition = try parse(
+            #"{"saga": "s", "steps": [{"name": "a", "when": "input.n > 1", "action": {"noop": {}}}, "#
+                + #"{"name": "b", "action": {"pass": "${ \#(expression) }"}}], "output": "${ steps.b.output }"}"#)
+        let ended = decide(try start(definition, input: #"{"n": 1}"#), .proceed, now: at(0), definition: definition)
+        #expect(ended.state.status == (output == nil ? .compensated : .completed))
+        #expect(ended.state.output?.text == output)
+    }
+
     @Test func belowTheOutputOfAStepThatIsNotDoneACompensationReadsNull() throws {
         let definition = try parse(booking)
         let begun = decide(

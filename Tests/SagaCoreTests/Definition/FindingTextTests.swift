@@ -1,5 +1,7 @@
-import SagaCore
+import Foundation
 import Testing
+
+@testable import SagaCore
 
 /// What people read of findings: the whole line.
 @Suite struct FindingTextTests {
@@ -91,5 +93,13 @@ import Testing
                 "d.json:1:1: error: the file is empty; a definition is an object with `saga` and `steps`",
             ]
         )
+    }
+
+    /// People look codes up: each stands in the table.
+    @Test func everyCodeIsDocumented() throws {
+        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(
+            path: "../../../docs/errors.md")
+        let text = try String(contentsOf: page.standardized, encoding: .utf8)
+        #expect(Finding.Code.allCases.map(\.rawValue).filter { !text.contains("`\($0)`") } == [])
     }
 }

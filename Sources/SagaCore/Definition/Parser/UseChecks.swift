@@ -15,8 +15,10 @@ struct UseChecks {
         checkServices(services)
     }
 
-    /// A step runs whenever it is reached, and it always is: what comes before it succeeds or is skipped. So the one
-    /// that never runs is one whose `when` is always false.
+    /// Finds a `when` that decides nothing.
+    ///
+    /// A step is always reached, since what comes before it succeeds or is skipped: the only one that never runs is one
+    /// whose `when` is always false.
     private func checkWhen(of index: Int) {
         let draft = drafts[index]
         switch draft.constantWhen {
@@ -49,8 +51,9 @@ struct UseChecks {
         }
     }
 
-    /// Whether a step is done in the moment in which it begins, and the saga with it. (A call can be overtaken by
-    /// a cancel or the deadline, and is then undone although it was the last one.)
+    /// Whether a step is done in the moment in which it begins, and the saga with it.
+    ///
+    /// A call can be overtaken by a cancel or the deadline, and is then undone although it was the last one.
     private func endsTheSaga(_ index: Int) -> Bool {
         switch steps[index].action?.kind {
         case .http, .noop: return false
