@@ -33,7 +33,7 @@ let package = Package(
         .target(
             name: "SagaCore",
             dependencies: [
-                "CEL", "JSON",
+                "CEL", "JSON", "JSONSchema",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),

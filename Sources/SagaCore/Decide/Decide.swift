@@ -45,9 +45,6 @@ struct Decider {
         case .deferred(let operation, let until, let reason):
             guard state[operation].dueAt != nil || state[operation].phase == .idle else { return }
             emit(.deferred(operation, until: until.roundedUpToMilliseconds, reason: reason))
-        case .refused(let message):
-            guard state.status == .pending else { return }
-            emit(.sagaCompensating(SagaFailure(step: nil, error: EngineError.invalidInput, message: message)))
         }
         settle()
     }

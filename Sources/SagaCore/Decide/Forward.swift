@@ -26,6 +26,10 @@ extension Decider {
         if let deadline = definition.deadline, state.startedAt + deadline <= now {
             return SagaFailure(step: nil, error: EngineError.deadlineExceeded, message: "the saga's deadline passed")
         }
+        // Whoever started it from SQL hasn't been told: before anything begins, the input has to fit.
+        if state.status == .pending, let faults = definition.inputSchema?.faults(of: state.input), !faults.isEmpty {
+            return SagaFailure(step: nil, error: EngineError.invalidInput, message: faults.joined(separator: "; "))
+        }
         return nil
     }
 

@@ -7,7 +7,7 @@ public struct Definition: Sendable {
     public let description: String?
     public let digest: Digest
     /// The JSON Schema of the input, if the file states one.
-    public let inputSchema: JSON?
+    public let inputSchema: InputSchema?
     /// How long a saga may go forward, counted from its start; nil is without end.
     public let deadline: TimeSpan?
     /// In the order of the file.
@@ -21,7 +21,7 @@ public struct Definition: Sendable {
     public let pivot: Int?
 
     public init(
-        name: String, description: String?, digest: Digest, inputSchema: JSON?, deadline: TimeSpan?,
+        name: String, description: String?, digest: Digest, inputSchema: InputSchema?, deadline: TimeSpan?,
         services: [Service], steps: [Step], graph: StepGraph, onCompensationFailure: CompensationFailurePolicy,
         output: Template?
     ) {

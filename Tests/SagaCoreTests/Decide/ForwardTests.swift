@@ -1,3 +1,4 @@
+import JSON
 import SagaCore
 import Testing
 
@@ -92,7 +93,6 @@ import Testing
         saga.when(.done(0), then: ["done a #1", "completed"])
         saga.when(.done(0), then: [])
         saga.when(.takenUp(ownCalls: []), then: [])
-        saga.when(.refused(message: "late"), then: [])
     }
 
     @Test func aLostDaemonsCallIsUnknownAndTriedAgain() {
@@ -137,10 +137,31 @@ import Testing
         saga.when(.proceed, at: 9, then: ["begin a #1"], calls: ["a #1"])
     }
 
-    @Test func aRefusedInputEndsThePendingSaga() {
-        var saga = Specification(definition([step("a")]))
-        saga.when(.refused(message: "/orderId is missing"), then: ["turn: – Saga.InvalidInput", "compensated"])
-        #expect(saga.state.failure?.message == "/orderId is missing")
+    @Test func anInputThatBreaksTheSchemaEndsThePendingSaga() throws {
+        let schema = try #require(
+            InputSchema(try JSON.parse(#"{"required": ["a", "b"], "properties": {"c": {"type": "string"}}}"#)))
+        var saga = Specification(definition([step("a")], inputSchema: schema), input: #"{"b": 1, "c": 2}"#)
+        saga.when(.takenUp(ownCalls: []), then: ["turn: – Saga.InvalidInput", "compensated"])
+        #expect(saga.state.failure?.message == "the input has no `a`; /c must be a string")
         #expect(saga.state.status(ofStep: 0) == .pending)
+    }
+
+    @Test func anInputThatFitsTheSchemaRuns() throws {
+        let schema = try #require(InputSchema(try JSON.parse(#"{"required": ["a"]}"#)))
+        var saga = Specification(definition([step("a")], inputSchema: schema), input: #"{"a": null}"#)
+        saga.when(.takenUp(ownCalls: []), then: ["begin a #1"], calls: ["a #1"])
+        saga.when(.done(0), then: ["done a #1", "completed"])
+    }
+
+    @Test func aCancelThatCameFirstIsWhatASagaWithABrokenInputFailedOn() throws {
+        let schema = try #require(InputSchema(.bool(false)))
+        var saga = Specification(definition([step("a")], inputSchema: schema))
+        saga.command(.cancel, then: ["cancel requested", "turn: – Saga.Cancelled", "compensated"])
+    }
+
+    @Test func aBrokenInputIsRefusedAlsoWhilePaused() throws {
+        let schema = try #require(InputSchema(.bool(false)))
+        var saga = Specification(definition([step("a")], inputSchema: schema))
+        saga.command(.pause, then: ["paused", "turn: – Saga.InvalidInput", "compensated"])
     }
 }

@@ -128,7 +128,7 @@ private struct RandomRun {
         case 0: take(.proceed)
         case 1: take(.takenUp(ownCalls: [operation]))
         case 2: take(.deferred(operation, until: at(clock + 1), reason: "x"))
-        case 3: take(.refused(message: "x"))
+        case 3: take(.takenUp(ownCalls: []))
         case 4: command([.cancel, .pause, .resume, .retry, .terminate].randomElement(using: &random)!)
         case 5:
             command(
@@ -175,7 +175,7 @@ private struct RandomRun {
     private func isAnswer(_ input: SagaInput) -> Bool {
         switch input {
         case .answered, .takenUp: true
-        case .proceed, .deferred, .refused: false
+        case .proceed, .deferred: false
         }
     }
 

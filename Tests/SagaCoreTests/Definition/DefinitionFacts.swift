@@ -5,7 +5,7 @@ import SagaCore
 func facts(_ definition: Definition) -> [String] {
     var facts = ["saga \(definition.name)"]
     if let description = definition.description { facts.append("description \(description)") }
-    if let schema = definition.inputSchema { facts.append("input \(schema)") }
+    if let schema = definition.inputSchema { facts.append("input \(schema.json)") }
     if let deadline = definition.deadline { facts.append("deadline \(deadline.microseconds)us") }
     facts.append("on compensation failure \(definition.onCompensationFailure)")
     facts += definition.services.map(fact)

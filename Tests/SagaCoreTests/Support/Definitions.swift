@@ -30,14 +30,15 @@ func noJitter(attempts: Int = 3, nonRetryable: [String] = [], retryable: [String
 }
 
 func definition(
-    _ steps: [TestStep], deadline: TimeSpan? = nil, onCompensationFailure: CompensationFailurePolicy = .halt
+    _ steps: [TestStep], deadline: TimeSpan? = nil, onCompensationFailure: CompensationFailurePolicy = .halt,
+    inputSchema: InputSchema? = nil
 ) -> Definition {
     let names = steps.map(\.step.name)
     let predecessors = steps.enumerated().map { index, step in
         step.after.map { $0.compactMap { names.firstIndex(of: $0) } } ?? (index == 0 ? [] : [index - 1])
     }
     return Definition(
-        name: "test", description: nil, digest: Digest(bytes: Array(repeating: 7, count: 32)), inputSchema: nil,
+        name: "test", description: nil, digest: Digest(bytes: Array(repeating: 7, count: 32)), inputSchema: inputSchema,
         deadline: deadline, services: [], steps: steps.map(\.step),
         graph: StepGraph(predecessors: predecessors) ?? StepGraph(predecessors: [])!,
         onCompensationFailure: onCompensationFailure, output: nil)

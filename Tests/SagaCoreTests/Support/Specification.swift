@@ -15,9 +15,9 @@ struct Specification {
     private var clock = at(0)
 
     /// A saga that was accepted at second 0.
-    init(_ definition: Definition) {
+    init(_ definition: Definition, input: String = "null") {
         self.definition = definition
-        let start = RecordedEvent(sequence: 1, cause: nil, at: at(0), event: .sagaStarted(input: RawJSON.null))
+        let start = RecordedEvent(sequence: 1, cause: nil, at: at(0), event: .sagaStarted(input: RawJSON(unchecked: Array(input.utf8))))
         history = [start]
         state = SagaState(folding: [start], id: sagaID, key: nil, definition: definition)!
     }

@@ -1,6 +1,7 @@
 import CEL
 import Crypto
 import JSON
+import JSONSchema
 
 /// What came of reading a definition file.
 public struct ParsedDefinition: Sendable {
@@ -111,13 +112,13 @@ public enum DefinitionParser {
         let name = reader.required("saga", hint: "the saga's name").flatMap { log.name($0, "a saga's name") }
         _ = reader.string("$schema")
         let description = reader.string("description")
-        let input = inputSchema(reader)
+        let input = inputSchema(reader, checks)
         let deadline = reader.duration("deadline")
         let policy = reader.choice("onCompensationFailure", CompensationFailurePolicy.self) ?? .halt
         let defaults = StepDefaults(reader["defaults"], log: log)
 
         let stepNames = (root["steps"]?.elements ?? []).prefix(StepParser.most).compactMap { $0["name"]?.stringValue }
-        let ledger = ExpressionLedger(stepNames: stepNames, input: input, isTyped: checks == .all, log: log)
+        let ledger = ExpressionLedger(stepNames: stepNames, input: input?.json, isTyped: checks == .all, log: log)
         let operations = OperationParser(
             services: ServiceTable(reader["services"], log: log),
             ledger: ledger,
@@ -168,15 +169,29 @@ public enum DefinitionParser {
         return (definition, name)
     }
 
-    /// A JSON Schema: an object or a boolean, kept as it stands.
-    private static func inputSchema(_ reader: ObjectReader) -> JSON? {
+    /// The schema of the input, with its faults reported; of a stored definition as far as it can be enforced.
+    private static func inputSchema(_ reader: ObjectReader, _ checks: Checks) -> InputSchema? {
         guard let node = reader["input"] else { return nil }
         switch node.kind {
-        case .object, .bool: return node.json
+        case .object, .bool: break
         case .null, .number, .string, .array:
             reader.log.wrongKind(node, "`input`", expected: "a JSON Schema (an object, true or false)")
             return nil
         }
+        let json = node.json
+        let (schema, faults) = JSONSchema.compile(json)
+        if checks == .all {
+            for fault in faults {
+                let name = fault.isAboutName ? node.keyRange(at: fault.pointer) : nil
+                reader.log.error(
+                    .invalidSchema,
+                    at: (name ?? node[fault.pointer]?.range ?? node.range).lowerBound,
+                    "`input`: \(fault.message)",
+                    hint: fault.hint
+                )
+            }
+        }
+        return schema.map { InputSchema(json, $0) }
     }
 }
 

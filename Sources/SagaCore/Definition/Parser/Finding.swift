@@ -76,6 +76,7 @@ extension Finding {
         case invalidName = "invalid-name"
         case invalidValue = "invalid-value"
         case invalidDuration = "invalid-duration"
+        case invalidSchema = "invalid-schema"
         case outOfRange = "out-of-range"
         case noEffect = "no-effect"
         // Services and calls
