@@ -1,0 +1,122 @@
+import JSON
+import JSONSchema
+import Testing
+
+@Suite struct LimitTests {
+    private func nested(_ open: String, _ close: String, _ count: Int, _ core: String = "1") -> String {
+        String(repeating: open, count: count) + core + String(repeating: close, count: count)
+    }
+
+    @Test func violationsAreCut() throws {
+        let options = JSONSchema.Options(limits: .init(violations: 3))
+        let found = try compiled(#"{"items": {"type": "string"}}"#, options).violations(of: [1, 2, 3, 4])
+        #expect(found.map(\.keyword) == ["type", "type", "limit"])
+        #expect(found.last?.message == "has more violations than are told here")
+        let all = try compiled(#"{"items": {"type": "string"}}"#).violations(
+            of: .array(.init(repeating: 1, count: 500)))
+        #expect(all.count == 100)
+    }
+
+    @Test func stepsAreCut() throws {
+        let options = JSONSchema.Options(limits: .init(steps: 20))
+        let schema = try compiled(#"{"items": {"type": "integer"}}"#, options)
+        #expect(schema.violations(of: [1, 2]) == [])
+        let found = schema.violations(of: .array(.init(repeating: 1, count: 20)))
+        #expect(found.map(\.message) == ["takes more than 20 steps to check"])
+        #expect(found.map(\.keyword) == ["limit"])
+    }
+
+    /// A check that was given up is never taken for a schema that doesn't fit.
+    @Test(arguments: ["not", "if", "contains", "oneOf"])
+    func givingUpIsNoAnswer(keyword: String) throws {
+        let inner = #"{"items": {"items": {"type": "integer"}}}"#
+        let schema =
+            switch keyword {
+            case "if": "{\"if\": \(inner), \"else\": true}"
+            case "contains": "{\"contains\": \(inner), \"minContains\": 0}"
+            case "oneOf": "{\"oneOf\": [\(inner), true]}"
+            default: "{\"not\": \(inner)}"
+            }
+        let options = JSONSchema.Options(limits: .init(steps: 50))
+        let rows = JSON.array(.init(repeating: .array(.init(repeating: 1, count: 30)), count: 10))
+        #expect(try compiled(schema, options).violations(of: rows).map(\.keyword) == ["limit"])
+    }
+
+    /// Every level doubles the work.
+    @Test func explodingReferencesEnd() throws {
+        var definitions = (0..<40).map { level in
+            "\"d\(level)\": {\"allOf\": [{\"$ref\": \"#/$defs/d\(level + 1)\"}, {\"$ref\": \"#/$defs/d\(level + 1)\"}]}"
+        }
+        definitions.append(#""d40": {"type": "integer"}"#)
+        let text = "{\"$ref\": \"#/$defs/d0\", \"$defs\": {\(definitions.joined(separator: ", "))}}"
+        let found = try compiled(text, .init(limits: .init(steps: 100_000))).violations(of: 1)
+        #expect(found.map(\.message) == ["takes more than 100000 steps to check"])
+    }
+
+    @Test func deepInstancesAreCheckedOrRefused() throws {
+        let schema = try compiled(##"{"type": ["array", "integer"], "items": {"allOf": [{"$ref": "#"}]}}"##)
+        let limits = JSONLimits(maximumDepth: 1_024)
+        #expect(try schema.violations(of: .parse(nested("[", "]", 128), limits: limits)) == [])
+        #expect(try schema.violations(of: .parse(nested("[", "]", 1_000), limits: limits)).map(\.keyword) == ["limit"])
+        var deep = JSON.number(JSONNumber(1))
+        for _ in 0..<3_000 { deep = .array([deep]) }
+        #expect(schema.violations(of: deep).map(\.message) == ["nests too deep to be checked"])
+        #expect(try compiled(#"{"uniqueItems": true, "const": 1}"#).violations(of: deep).map(\.keyword) == ["limit"])
+        for _ in 0..<2_990 { if case .array(let inner) = deep { deep = inner[0] } }
+    }
+
+    @Test func theDeepestThatIsAllowedFitsTheStack() throws {
+        let limits = JSONSchema.Limits(depth: 1_024)
+        let schema = try compiled(
+            ##"{"items": {"anyOf": [{"$ref": "#"}]}, "unevaluatedItems": false}"##,
+            .init(limits: limits)
+        )
+        let instance = try JSON.parse(nested("[", "]", 1_000), limits: JSONLimits(maximumDepth: 1_024))
+        #expect(schema.violations(of: instance).map(\.keyword) == ["limit"])
+    }
+
+    @Test func deepSchemasAreRefused() throws {
+        var schema: JSON = true
+        for _ in 0..<5_000 { schema = ["not": schema] }
+        #expect(JSONSchema.compile(schema).faults.map(\.message) == ["the schema nests more than 256 levels deep"])
+        for _ in 0..<4_990 { schema = schema["not"] ?? true }
+    }
+
+    @Test func longChainsOfReferencesCompile() throws {
+        var definitions = (0..<5_000).map { "\"d\($0)\": {\"$ref\": \"#/$defs/d\($0 + 1)\"}" }
+        definitions.append(#""d5000": true"#)
+        let text = "{\"$ref\": \"#/$defs/d0\", \"$defs\": {\(definitions.joined(separator: ", "))}}"
+        #expect(try compiled(text).violations(of: 1).map(\.keyword) == ["limit"])
+    }
+
+    @Test func largeListsAreQuick() throws {
+        let unique = JSON.array((0..<100_000).map { ["id": .number(JSONNumber($0))] })
+        #expect(try compiled(#"{"uniqueItems": true}"#).violations(of: unique) == [])
+        let values = (0..<10_000).map { String($0) }.joined(separator: ",")
+        let schema = try compiled("{\"items\": {\"enum\": [\(values)]}}")
+        #expect(schema.violations(of: .array((0..<10_000).map { .number(JSONNumber($0)) })) == [])
+    }
+
+    @Test(arguments: [
+        (#"{"multipleOf": 1e-999999999}"#, "1e999999999", true), (#"{"multipleOf": 1e999999999}"#, "1", false),
+        (#"{"multipleOf": 3}"#, "3e999999999", true), (#"{"multipleOf": 3}"#, "1e999999999", false),
+        (#"{"multipleOf": 0.01}"#, "19.99", true), (#"{"multipleOf": 0.0001}"#, "0.0075", true),
+        (#"{"type": "integer"}"#, "1e999999999", true), (#"{"type": "integer"}"#, "1e-999999999", false),
+        (#"{"type": "integer"}"#, "1.0", true), (#"{"type": "integer"}"#, "12.50e1", true),
+        (#"{"maximum": 9007199254740992}"#, "9007199254740993", false), (#"{"const": 100}"#, "1.00e2", true),
+        (#"{"const": 0}"#, "-0.0e5", true), (#"{"minimum": 1e99999999999999999999}"#, "1", false),
+        (#"{"minLength": 1e400}"#, "\"a\"", false), (#"{"maxLength": 1e400}"#, "\"a\"", true),
+    ])
+    func numbersAreExact(schema: String, instance: String, isValid: Bool) throws {
+        #expect(try compiled(schema).violations(of: .parse(instance)).isEmpty == isValid)
+    }
+
+    @Test func longNumbersAreExact() throws {
+        let digits = String(repeating: "7", count: 400)
+        #expect(try violations("{\"maximum\": \(digits)0}", digits + "0") == [])
+        #expect(try violations("{\"maximum\": \(digits)0}", digits + "1").count == 1)
+        #expect(try violations("{\"exclusiveMinimum\": -\(digits)}", "-" + digits + ".1").count == 1)
+        #expect(try violations(#"{"multipleOf": 7}"#, digits) == [])
+        #expect(try violations(#"{"multipleOf": 7}"#, digits + "1").count == 1)
+    }
+}
