@@ -105,7 +105,7 @@ extension SchemaLibrary {
     }
 
     private mutating func check(pattern: String, at place: SchemaLocation, isName: Bool) {
-        guard place.document == 0 else { return }
+        guard place.document == 0, countPattern(at: place.pointer) else { return }
         do throws(RE2Error) {
             _ = try ECMAPattern.compile(pattern)
         } catch {

@@ -28,8 +28,15 @@ struct SchemaLibrary {
     private var byURI: [String: Int] = [:]
     private var resourceOf: [SchemaLocation: Int] = [:]
 
-    /// How deep a schema may nest; deeper than any text that the parser takes.
+    /// How many patterns have been compiled.
+    private var patternCount = 0
+
+    /// How deep a schema may nest; deeper than any text that the parser takes by default.
     private static let maximumDepth = 256
+    /// How many faults are told.
+    private static let maximumFaults = 200
+    /// How many patterns there may be: a bad one takes some milliseconds and much memory.
+    private static let maximumPatterns = 1_000
 
     init(_ schema: JSON, options: JSONSchema.Options) {
         self.options = options
@@ -41,6 +48,7 @@ struct SchemaLibrary {
     }
 
     mutating func add(fault message: String, at pointer: JSONPointer, isAboutName: Bool = false, hint: String? = nil) {
+        guard faults.count < SchemaLibrary.maximumFaults else { return }
         faults.append(SchemaFault(pointer: pointer, isAboutName: isAboutName, message: message, hint: hint))
     }
 
@@ -129,7 +137,9 @@ struct SchemaLibrary {
         for (name, value) in object.members {
             let place = SchemaLocation(document: location.document, pointer: location.pointer.appending(name))
             guard let shape = Keywords.shapes[name] else {
-                if options.unknownKeywords == .refused, !name.hasPrefix("x-"), location.document == 0 {
+                if options.unknownKeywords == .refused, !name.hasPrefix("x-"), location.document == 0,
+                    faults.count < SchemaLibrary.maximumFaults
+                {
                     let refusal = Keywords.refusal(of: name)
                     add(fault: refusal.message, at: place.pointer, isAboutName: true, hint: refusal.hint)
                 }
@@ -159,6 +169,15 @@ struct SchemaLibrary {
             if keyword == "$dynamicAnchor" { resources[resource].dynamicAnchors.append(name) }
         }
         return resource
+    }
+
+    /// Counts a pattern that is about to be compiled; false when there have been too many.
+    mutating func countPattern(at pointer: JSONPointer) -> Bool {
+        patternCount += 1
+        if patternCount == SchemaLibrary.maximumPatterns + 1 {
+            add(fault: "the schema has more than \(SchemaLibrary.maximumPatterns) patterns", at: pointer)
+        }
+        return patternCount <= SchemaLibrary.maximumPatterns
     }
 
     /// Notes a fault, if it is in the schema that is being compiled.

@@ -80,8 +80,8 @@ struct Validation {
     /// Whether a schema fits a value.
     mutating func apply(_ number: Int, to value: JSON, _ tracker: Tracker?) -> Bool {
         let node = program.nodes[number]
-        if let fixed = node.fixed { return fixed || fail(node, node.keyword, "isn't allowed here") }
         guard spend(1 + node.checks.count) else { return false }
+        if let fixed = node.fixed { return fixed || fail(node, node.keyword, "isn't allowed here") }
         guard depthLeft > 0 else {
             giveUp("takes schemas within schemas, deeper than \(min(program.limits.depth, 1_024))")
             return false

@@ -82,6 +82,20 @@ import Testing
         for _ in 0..<4_990 { schema = schema["not"] ?? true }
     }
 
+    @Test func patternsAndFaultsAreCut() throws {
+        let patterns = (0...1_000).map { "{\"pattern\": \"^\($0)$\"}" }.joined(separator: ", ")
+        #expect(
+            try faults("{\"anyOf\": [\(patterns)]}") == ["/anyOf/1000/pattern: the schema has more than 1000 patterns"])
+        let unknown = (0..<1_000).map { "\"colour\($0)\": 1" }.joined(separator: ", ")
+        #expect(try faults("{\(unknown)}").count == 200)
+    }
+
+    @Test func fixedSchemasArePaidFor() throws {
+        let all = JSON.array(.init(repeating: true, count: 100))
+        let schema = try compiled("{\"allOf\": \(all)}", .init(limits: .init(steps: 50)))
+        #expect(schema.violations(of: 1).map(\.keyword) == ["limit"])
+    }
+
     @Test func longChainsOfReferencesCompile() throws {
         var definitions = (0..<5_000).map { "\"d\($0)\": {\"$ref\": \"#/$defs/d\($0 + 1)\"}" }
         definitions.append(#""d5000": true"#)
