@@ -121,7 +121,9 @@ let package = Package(
         .testTarget(
             name: "JSONSchemaTests", dependencies: ["JSON", "JSONSchema"], resources: [.copy("Resources")],
             swiftSettings: strict),
-        .testTarget(name: "SagaCoreTests", dependencies: ["CEL", "JSON", "SagaCore"], swiftSettings: strict),
+        .testTarget(
+            name: "SagaCoreTests", dependencies: ["CEL", "JSON", "SagaCore"], resources: [.copy("Resources")],
+            swiftSettings: strict),
         .testTarget(
             name: "SagaEngineTests",
             dependencies: [

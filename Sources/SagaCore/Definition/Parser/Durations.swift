@@ -16,7 +16,8 @@ extension TimeSpan {
     /// `200ms` or `1.5s` (at most six decimals, exact to the microsecond).
     /// - Throws: ``DurationError`` for anything else, and for more than ``longestWritten``.
     public init(parsing text: String) throws(DurationError) {
-        let bytes = Array(text.utf8.prefix(64))
+        guard text.utf8.count <= DefinitionLimits.durationLength else { throw Self.notADuration(text) }
+        let bytes = Array(text.utf8)
         let whole = bytes.prefix(while: isDigit)
         var rest = bytes.dropFirst(whole.count)
         var decimals: ArraySlice<UInt8> = []
@@ -35,7 +36,7 @@ extension TimeSpan {
         guard let unit = Self.units.first(where: { rest.elementsEqual($0.name.utf8) })?.microseconds else {
             throw Self.notADuration(text)
         }
-        guard decimals.count <= 6 else {
+        guard decimals.count <= Self.maximumDecimals else {
             throw DurationError(
                 message: "the duration \(quoted(text)) is too exact",
                 hint: "write at most six decimals"
@@ -47,7 +48,9 @@ extension TimeSpan {
         self.init(microseconds: microseconds)
     }
 
-    private static let units: [(name: String, microseconds: Int64)] = [
+    static let maximumDecimals = 6
+
+    static let units: [(name: String, microseconds: Int64)] = [
         ("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000),
     ]
 

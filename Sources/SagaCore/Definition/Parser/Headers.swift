@@ -2,12 +2,13 @@ import JSON
 
 /// The rules for headers, of services and of calls alike.
 enum Headers {
-    private static let forbidden = ["idempotency-key", "traceparent", "host", "content-length"]
+    static let forbidden = ["idempotency-key", "traceparent", "host", "content-length"]
+    static let forbiddenPrefix = "saga-"
 
     /// Whether the engine or the transport sets the header itself.
     static func isForbidden(_ name: String) -> Bool {
         let lower = name.lowercased()
-        return lower.hasPrefix("saga-") || forbidden.contains(lower)
+        return lower.hasPrefix(forbiddenPrefix) || forbidden.contains(lower)
     }
 
     /// The members of a `headers` object whose names may be set; every other is reported.

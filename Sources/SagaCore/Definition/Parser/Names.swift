@@ -1,5 +1,10 @@
 /// What names of a definition may look like.
 enum Names {
+    /// What ``isName(_:)`` accepts, in the syntax that ECMA-262, RE2 and Python share; so are the others.
+    static let namePattern = "^[A-Za-z][A-Za-z0-9_-]{0,62}$"
+    static let errorNamePattern = "^[A-Za-z0-9._:-]{1,128}$"
+    static let headerNamePattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+
     /// `[A-Za-z][A-Za-z0-9_-]{0,62}`: sagas, steps and services.
     static func isName(_ text: String) -> Bool {
         let bytes = text.utf8

@@ -90,7 +90,7 @@ struct OperationParser {
         let words = Outcome.allCases.map(\.rawValue)
         for member in members {
             let status = member.key.utf8.count == 3 ? Int(member.key) : nil
-            if let status, (100...599).contains(status) {
+            if let status, DefinitionLimits.httpStatus.contains(status) {
                 if let text = log.string(member.value, "an outcome") {
                     outcomes[status] = Outcome(rawValue: text)
                     if outcomes[status] == nil {
@@ -119,7 +119,7 @@ struct OperationParser {
 
 extension OperationParser {
     static let httpKeys = ["service", "url", "method", "path", "query", "headers", "body", "outcomes"]
-    private static let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    static let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
     private mutating func http(
         _ node: LocatedJSON,
@@ -212,11 +212,10 @@ extension OperationParser {
                 hint: "`url` stands in place of `service` and `path`"
             )
         }
-        guard log.string(node, "`url`") != nil, let template = ledger.text(node, "`url`", site),
-            let first = template.literals.first
-        else { return nil }
+        guard log.string(node, "`url`") != nil, let template = ledger.text(node, "`url`", site) else { return nil }
         let url: URLSyntax
         do throws(URLSyntax.Fault) {
+            guard let first = template.literals.first else { throw .init(message: "its host and port must be fixed") }
             url = try URLSyntax(first)
             // An expression directly behind the origin would be part of the host or port.
             if url.rest.isEmpty, template.constant == nil { throw .init(message: "its host and port must be fixed") }

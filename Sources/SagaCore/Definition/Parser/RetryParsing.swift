@@ -25,10 +25,14 @@ extension PartialRetry {
     init?(_ node: LocatedJSON?, log: FindingLog) {
         guard let node, let reader = ObjectReader(node, "`retry`", keys: Self.keys, log: log) else { return nil }
         offset = node.range.lowerBound
-        maximumAttempts = reader.integer("maximumAttempts", 0...Int(Int32.max))
+        maximumAttempts = reader.integer("maximumAttempts", DefinitionLimits.maximumAttempts)
         initialInterval = reader.duration("initialInterval")
         initialIntervalOffset = reader["initialInterval"]?.range.lowerBound ?? node.range.lowerBound
-        backoffCoefficient = reader.number("backoffCoefficient", 1...1_000, words: "a number from 1 to 1000")
+        backoffCoefficient = reader.number(
+            "backoffCoefficient",
+            DefinitionLimits.backoffCoefficient,
+            words: "a number from 1 to 1000"
+        )
         maximumInterval = reader.duration("maximumInterval")
         maximumIntervalOffset = reader["maximumInterval"]?.range.lowerBound ?? node.range.lowerBound
         jitter = reader.choice("jitter", RetryPolicy.Jitter.self)

@@ -10,6 +10,7 @@ struct ServiceTable {
     private var indices: [String: Int] = [:]
 
     static let keys = ["url", "headers", "maxConcurrent", "rateLimit", "circuitBreaker", "description"]
+    static let rateLimitKeys = ["calls", "per"]
 
     init(_ node: LocatedJSON?, log: FindingLog) {
         guard let node else { return }
@@ -46,7 +47,7 @@ struct ServiceTable {
             name: name,
             url: url.flatMap { serviceURL($0, log: reader.log) } ?? "",
             headers: headers(reader),
-            maxConcurrent: reader.integer("maxConcurrent", 1...1_000_000),
+            maxConcurrent: reader.integer("maxConcurrent", DefinitionLimits.maxConcurrent),
             rateLimit: rateLimit(reader),
             circuitBreaker: circuitBreaker(reader)
         )
@@ -106,13 +107,13 @@ struct ServiceTable {
 
     private static func rateLimit(_ reader: ObjectReader) -> RateLimit? {
         guard let node = reader["rateLimit"],
-            let limit = ObjectReader(node, "`rateLimit`", keys: ["calls", "per"], log: reader.log)
+            let limit = ObjectReader(node, "`rateLimit`", keys: rateLimitKeys, log: reader.log)
         else { return nil }
         let example = "such as {\"calls\": 100, \"per\": \"1s\"}"
         let isWhole = [limit.required("calls", hint: example), limit.required("per", hint: example)].allSatisfy {
             $0 != nil
         }
-        let calls = limit.integer("calls", 1...1_000_000_000)
+        let calls = limit.integer("calls", DefinitionLimits.rateLimitCalls)
         let per = limit.duration("per")
         guard isWhole, let calls, let per else { return nil }
         return RateLimit(calls: calls, per: per)
@@ -149,12 +150,12 @@ extension ServiceTable {
             &settings.slidingWindowType,
             breaker.choice("slidingWindowType", CircuitBreakerSettings.WindowType.self)
         )
-        read(&settings.slidingWindowSize, breaker.integer("slidingWindowSize", 1...100_000))
-        read(&settings.minimumNumberOfCalls, breaker.integer("minimumNumberOfCalls", 1...100_000))
+        read(&settings.slidingWindowSize, breaker.integer("slidingWindowSize", DefinitionLimits.breakerCalls))
+        read(&settings.minimumNumberOfCalls, breaker.integer("minimumNumberOfCalls", DefinitionLimits.breakerCalls))
         read(&settings.waitDurationInOpenState, breaker.duration("waitDurationInOpenState"))
         read(
             &settings.permittedNumberOfCallsInHalfOpenState,
-            breaker.integer("permittedNumberOfCallsInHalfOpenState", 1...100_000)
+            breaker.integer("permittedNumberOfCallsInHalfOpenState", DefinitionLimits.breakerCalls)
         )
         read(
             &settings.maxWaitDurationInHalfOpenState,
@@ -170,6 +171,6 @@ extension ServiceTable {
 
 extension ObjectReader {
     fileprivate func percentage(_ key: String) -> Double? {
-        number(key, 0...100, excluding: 0, words: "a percentage above 0 and up to 100")
+        number(key, DefinitionLimits.percentage, excluding: 0, words: "a percentage above 0 and up to 100")
     }
 }

@@ -38,7 +38,7 @@ struct StepParser {
         "name", "after", "when", "action", "compensation", "compensateWhen", "pivot", "description",
     ]
     /// As many steps as a definition may have.
-    static let most = 256
+    static let most = DefinitionLimits.steps.upperBound
 
     let log: FindingLog
     let ledger: ExpressionLedger
