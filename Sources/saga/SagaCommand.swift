@@ -31,7 +31,9 @@ struct SagaCommand: AsyncParsableCommand {
             CommandGroup(name: "Setting up", subcommands: [MigrateCommand.self, DemoCommand.self]),
             CommandGroup(
                 name: "Definitions",
-                subcommands: [ValidateCommand.self, ApplyCommand.self, GraphCommand.self]
+                subcommands: [
+                    InitCommand.self, ValidateCommand.self, ApplyCommand.self, GraphCommand.self, SchemaCommand.self,
+                ]
             ),
             CommandGroup(name: "Sagas", subcommands: [StartCommand.self]),
             CommandGroup(

@@ -11,7 +11,7 @@ import Testing
         ["cancel", "k", "--reason", " "], ["resolve", "k", "s", "--reason", "r"],
         ["resolve", "k", "s", "--done", "--undone", "--reason", "r"],
         ["resolve", "k", "s", "--undone", "--reason", "r", "--output", "1"], ["validate"],
-        ["graph", "k", "--as", "dot"],
+        ["graph", "k", "--as", "dot"], ["init"], ["init", "a", "b"], ["init", "a", "--output", ""], ["schema", "a"],
         ["list", "--database", ""],
     ])
     func wrongUsageIs64(_ arguments: [String]) async throws {
@@ -30,7 +30,7 @@ import Testing
         #expect(help.error == "")
         for command in [
             "migrate", "validate", "apply", "start", "status", "list", "events", "watch", "cancel", "retry", "resolve",
-            "terminate", "pause", "resume", "graph",
+            "terminate", "pause", "resume", "graph", "init", "schema",
         ] {
             #expect(help.output.contains("\n  \(command) "))
             #expect(try await program.run(command, "--help").status == 0)
