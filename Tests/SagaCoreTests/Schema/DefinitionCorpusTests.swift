@@ -35,9 +35,12 @@ import Testing
 
     /// By PyPI's `jsonschema`; the schema itself against its metaschema too.
     @Test func theSchemaSaysTheSame() throws {
-        let folders = DefinitionCorpus.Folder.allCases.map { DefinitionCorpus.url.appending(path: $0.rawValue).path }
+        let shipped = [
+            ShippedDefinitionTests.folder, DocumentedDefinitionTests.project.appending(path: "docs/recipes"),
+        ]
+        let folders = DefinitionCorpus.Folder.allCases.map { DefinitionCorpus.url.appending(path: $0.rawValue) }
         let schema = ShippedDefinitionTests.folder.appending(path: "saga.schema.json").path
-        let run = try Python.run(Self.script, arguments: [schema] + folders)
+        let run = try Python.run(Self.script, arguments: [schema] + (folders + shipped).map(\.path))
         #expect(run == Python.Run(status: 0, output: "", error: ""))
     }
 
@@ -51,7 +54,7 @@ import Testing
         for folder in sys.argv[2:]:
             kind = os.path.basename(folder)
             for name in sorted(os.listdir(folder)):
-                if name == "expected.json": continue
+                if name == "expected.json" or name.endswith(".schema.json"): continue
                 with open(os.path.join(folder, name), encoding="utf-8") as file: document = json.load(file)
                 fault = next(validator.iter_errors(document), None)
                 if kind == "shape" and fault is None: print(f"{kind}/{name}: valid by the schema")

@@ -54,7 +54,8 @@ public enum DefinitionSchema {
                     examples: [["type": "object", "required": ["orderId"]]]
                 ),
                 "deadline": described(
-                    "How long the saga may go forward, counted from its start; then it turns back. Left out: without end.",
+                    "How long the saga may go forward, counted from its start; then it turns back. Left out: "
+                        + "without end.",
                     ref("longerThanZero"),
                     examples: ["10m"]
                 ),

@@ -2,8 +2,8 @@ import JSON
 
 /// The schema of the JSON Schema that a definition's `input` is.
 ///
-/// The keywords are those of 2020-12 (JSON Schema Core §7–§10, JSON Schema Validation §6–§9) and no others, so that a
-/// misspelt one is an error and not ignored; names that begin with `x-` are for tools.
+/// The keywords are those of 2020-12 (JSON Schema Core §8–§11, JSON Schema Validation §6–§9) and no others, so that
+/// a misspelt one is an error and not ignored; names that begin with `x-` are for tools.
 extension DefinitionSchema {
     static var inputSchema: JSON {
         let keywords = [core, applicators, validation, annotations].flatMap { $0 }

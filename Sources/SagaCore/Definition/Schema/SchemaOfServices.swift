@@ -35,7 +35,7 @@ extension DefinitionSchema {
                 "rateLimit": rateLimit,
                 "circuitBreaker": [
                     "description":
-                        "When calls are held back because the service fails. Left out: on, with the defaults. False: off.",
+                        "When calls are held back since the service fails. Left out: on, with the defaults. False: off.",
                     "anyOf": [["const": false], ref("circuitBreaker")],
                 ],
                 "description": described("For people.", ["type": "string"]),
