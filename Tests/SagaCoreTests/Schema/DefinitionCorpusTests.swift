@@ -8,7 +8,7 @@ import Testing
     @Test func thereAreAtLeast150() throws {
         let counts = try DefinitionCorpus.Folder.allCases.map { try DefinitionCorpus.names($0).count }
         #expect(counts.reduce(0, +) >= 150)
-        #expect(counts.allSatisfy { $0 >= 40 })
+        #expect(counts.allSatisfy { $0 >= 20 })
     }
 
     @Test func everyGoodFileHasNoErrors() throws {
@@ -57,7 +57,8 @@ import Testing
                 if name == "expected.json" or name.endswith(".schema.json"): continue
                 with open(os.path.join(folder, name), encoding="utf-8") as file: document = json.load(file)
                 fault = next(validator.iter_errors(document), None)
-                if kind == "shape" and fault is None: print(f"{kind}/{name}: valid by the schema")
-                if kind != "shape" and fault is not None: print(f"{kind}/{name}: {fault.json_path}: {fault.message}")
+                isFaulty = kind in ("shape", "input")
+                if isFaulty and fault is None: print(f"{kind}/{name}: valid by the schema")
+                if not isFaulty and fault is not None: print(f"{kind}/{name}: {fault.json_path}: {fault.message}")
         """
 }
