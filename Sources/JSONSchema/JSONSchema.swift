@@ -48,6 +48,9 @@ public struct JSONSchema: Sendable {
         }
     }
 
+    /// The names of the formats that can be asserted.
+    public static let formats = Format.allCases.map(\.rawValue)
+
     let program: SchemaProgram
 
     /// Compiles a schema, and checks it.

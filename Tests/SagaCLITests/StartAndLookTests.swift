@@ -51,6 +51,47 @@ import Testing
         await program.remove()
     }
 
+    @Test func anInputThatBreaksTheSchemaIsRefusedWithEveryFault() async throws {
+        let program = try await SagaProgram.withDefinitions()
+        func apply(_ schema: String) async throws {
+            try program.write(
+                #"{"saga": "strict", "input": \#(schema), "steps": [{"name": "a", "action": {"noop": {}}}]}"#,
+                to: "strict.json")
+            #expect(try await program.run("apply", "strict.json").status == 0)
+        }
+        func start(_ input: String, _ more: String...) async throws -> Run {
+            try await program.start(["start", "strict", "--input", input] + more).ending().normalized
+        }
+        try await apply(
+            #"{"required": ["id"], "properties": {"id": {"type": "string"}, "n": {"items": {"minimum": 1}}}}"#)
+
+        #expect(
+            try await start(#"{"n": [1, 0, 1, -2]}"#)
+                == Run(
+                    1,
+                    error: """
+                        the input has no `id`
+                        /n/1 must be at least 1
+                        /n/3 must be at least 1
+                        saga: the input breaks the schema of strict in 3 places
+
+                        """))
+        #expect(
+            try await start(#"{"id": 7}"#, "--key", "k")
+                == Run(
+                    1, error: "saga: the input breaks the schema of strict: /id must be a string, not a number\n"))
+        #expect(try await program.run("list", "--saga", "strict", "--format", "json").output == "[]\n")
+
+        let first = try await start(#"{"id": "7"}"#, "--key", "k")
+        #expect(first.status == 0)
+        try await apply(#"{"required": ["other"]}"#)
+        #expect(try await start(#"{"id": "7"}"#, "--key", "k") == first)
+        #expect(try await start(#"{"id": "7"}"#).status == 1)
+        try await apply("true")
+        #expect(try await start("[]").status == 0)
+        await program.remove()
+    }
+
     @Test func aKnownVersionIsReactivated() async throws {
         let program = try await SagaProgram.withDefinitions()
         let first = try Fixtures.definition(Fixtures.order).digest.version

@@ -135,7 +135,12 @@ import Testing
         let program = try await SagaProgram.make(isMigrated: false)
         try program.write(
             #"{"saga": "s", "steps": [{"name": "a", "when": "1 > 2", "action": {"noop": {}}}]}"#, to: "doubtful.json")
-        let warning = "doubtful.json:1:47: warning: the step `a` never runs: its `when` is always false\n"
+        let warning = """
+            doubtful.json:1:47: warning: the step `a` never runs: its `when` is always false
+                1 | {"saga": "s", "steps": [{"name": "a", "when": "1 > 2", "action": {"noop": {}}}]}
+                  |                                               ^~~~~~~
+
+            """
         #expect(
             try await program.run("validate", "doubtful.json") == Run(0, "1 file is valid\n", error: warning))
         #expect(try await program.run("validate", "doubtful.json", "--strict") == Run(1, error: warning))

@@ -30,15 +30,7 @@ extension Decider {
         }
     }
 
-    /// Whether the step is to be undone and its compensation hasn't ended; a failed one has only under `continue`.
-    private func isLeftToUndo(_ index: Int) -> Bool {
-        switch state.steps[index].compensation.phase {
-        case .succeeded: false
-        case .failed: definition.onCompensationFailure == .halt
-        case .idle: state.mustBeUndone(step: index, in: definition)
-        case .running, .waiting, .deferred: true
-        }
-    }
+    private func isLeftToUndo(_ index: Int) -> Bool { state.isLeftToUndo(index, in: definition) }
 
     private mutating func endIfNothingIsLeft() {
         guard !state.steps.contains(where: { $0.compensation.isRunning }) else { return }
@@ -81,13 +73,31 @@ extension SagaState {
         return due
     }
 
+    /// Whether the step is to be undone and its compensation hasn't ended; a failed one has only under `continue`.
+    fileprivate func isLeftToUndo(_ index: Int, in definition: Definition) -> Bool {
+        switch steps[index].compensation.phase {
+        case .succeeded: false
+        case .failed: definition.onCompensationFailure == .halt
+        case .idle: mustBeUndone(step: index, in: definition)
+        case .running, .waiting, .deferred: true
+        }
+    }
+
     private func nextDueBack(in definition: Definition) -> Instant? {
-        if steps.contains(where: { $0.action.isRunning }) || isPaused { return nil }
-        let hasFailed = steps.contains { $0.compensation.phase == .failed }
-        if hasFailed, definition.onCompensationFailure == .halt { return nil }
-        var due = steps.compactMap(\.compensation.dueAt).min()
-        // With none under way or waiting, the next to begin is due as soon as lost calls must have ended.
-        if due == nil, !steps.contains(where: { $0.compensation.isRunning }) { due = startedAt }
+        if steps.contains(where: { $0.action.isRunning }) { return nil }
+        let isHalted =
+            definition.onCompensationFailure == .halt && steps.contains { $0.compensation.phase == .failed }
+        let isRunning = steps.contains { $0.compensation.isRunning }
+        var due: Instant?
+        if isPaused || isHalted {
+            // Nothing begins; what has nothing left to do ends all the same.
+            let isOver = isHalted || !steps.indices.contains { isLeftToUndo($0, in: definition) }
+            if isOver, !isRunning { due = startedAt }
+        } else {
+            due = steps.compactMap(\.compensation.dueAt).min()
+            // With none under way or waiting, the next to begin is due as soon as lost calls must have ended.
+            if due == nil, !isRunning { due = startedAt }
+        }
         return due.map { max($0, lostCallsEnd ?? $0) }
     }
 }

@@ -54,6 +54,14 @@ public struct SagaStarter: Sendable {
         )
     }
 
+    /// What an input of `saga` has to fit from now on; nil without a schema or without such a saga.
+    ///
+    /// - Throws: `PostgresError`.
+    public func inputSchema(of saga: String) async throws(PostgresError) -> [UInt8]? {
+        let result = try await pool.query("SELECT saga.input_schema($1)", [.text(saga)], timeout: timeout)
+        return try result.rows.first?.decode(0, as: [UInt8]?.self)
+    }
+
     /// The version that a started saga runs on: the first 12 digits of its definition's digest.
     ///
     /// Apart from `start`, since whoever may start sagas needs no right to read definitions.

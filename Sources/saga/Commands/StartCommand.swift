@@ -11,8 +11,8 @@ struct StartCommand: AsyncParsableCommand {
         commandName: "start",
         abstract: "Start a saga and print its id.",
         discussion: """
-            A key makes a start repeatable: the same key with the same saga and input gives the saga that was started \
-            first. With --wait the saga is followed to its end: exit code 0 when completed, 3 when compensated, 4 when \
+            An input that breaks the definition's schema is refused, with every fault and its place. A key makes a \
+            start repeatable: the same key with the same saga and input gives the saga that was started first. With --wait the saga is followed to its end: exit code 0 when completed, 3 when compensated, 4 when \
             stuck or terminated. Ctrl-C leaves it running.
             """
     )
@@ -44,7 +44,30 @@ struct StartCommand: AsyncParsableCommand {
         if status != ExitStatus.done { throw ExitCode(status) }
     }
 
+    /// What the daemon would refuse later is refused here, with every fault on a line of its own.
+    private func checkInput(_ input: RawJSON, _ pool: PostgresPool) async throws {
+        guard let bytes = try await inputSchema(pool), let json = try? JSON.parse(bytes),
+            let faults = InputSchema(json)?.faults(of: input), !faults.isEmpty
+        else { return }
+        // A known key gives the id of the saga that was started with it, whatever the schema is by now.
+        if let key, (try? await SagaReader(pool: pool).find(key)) != nil { return }
+        if faults.count == 1 { throw CommandFailure("the input breaks the schema of \(name): \(faults[0])") }
+        for fault in faults { Output.error(fault.sanitized) }
+        throw CommandFailure("the input breaks the schema of \(name) in \(faults.count) places")
+    }
+
+    private func inputSchema(_ pool: PostgresPool) async throws -> [UInt8]? {
+        do throws(PostgresError) {
+            return try await SagaStarter(pool: pool).inputSchema(of: name)
+        } catch {
+            // Whoever may start sagas but not ask for this leaves it to the daemon.
+            if error.sqlState == "42501" { return nil }
+            throw error
+        }
+    }
+
     private func start(_ input: RawJSON, _ pool: PostgresPool) async throws -> SagaStarter.Started {
+        try await checkInput(input, pool)
         do throws(PostgresError) {
             return try await SagaStarter(pool: pool).start(name, input: input, key: key)
         } catch {

@@ -25,6 +25,18 @@ import Testing
         #expect((0...2).map { saga.state.status(ofStep: $0) } == [.compensated, .compensated, .failed])
     }
 
+    /// Nothing begins while paused, but a saga that has nothing to undo needs no resume to end.
+    @Test func aPausedSagaWithNothingToUndoEndsOnceItsLostCallMustHaveEnded() {
+        var saga = Specification(definition([step("a", compensateWhen: .succeeded)]))
+        saga.when(.proceed, then: ["begin a #1"], calls: ["a #1"])
+        saga.command(.pause, then: ["paused"])
+        saga.command(.cancel, then: ["cancel requested", "turn: – Saga.Cancelled"])
+        saga.when(.takenUp(ownCalls: []), at: 5, then: ["unknown for good a #1 Saga.DaemonLost"])
+        #expect(saga.state.nextDue(in: saga.definition) == at(30))
+        saga.when(.proceed, at: 29, then: [])
+        saga.when(.proceed, at: 30, then: ["compensated"])
+    }
+
     @Test func anUnknownOutcomeIsUndoneToo() {
         var saga = refusedAtTheThird()
         saga.when(

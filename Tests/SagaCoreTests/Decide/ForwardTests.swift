@@ -142,7 +142,7 @@ import Testing
             InputSchema(try JSON.parse(#"{"required": ["a", "b"], "properties": {"c": {"type": "string"}}}"#)))
         var saga = Specification(definition([step("a")], inputSchema: schema), input: #"{"b": 1, "c": 2}"#)
         saga.when(.takenUp(ownCalls: []), then: ["turn: – Saga.InvalidInput", "compensated"])
-        #expect(saga.state.failure?.message == "the input has no `a`; /c must be a string")
+        #expect(saga.state.failure?.message == "the input has no `a`; /c must be a string, not a number")
         #expect(saga.state.status(ofStep: 0) == .pending)
     }
 

@@ -27,7 +27,8 @@ import Testing
             #"{"saga": "s", ▸"step": [], "steps": [\#(noop)], ▸"zzz": null}"#
         ),
         BadDefinition("duplicate-key", #"{"saga": "s", "steps": [\#(noop)], ▸"saga": "s"}"#),
-        BadDefinition("duplicate-key", #"{"saga": "s", "input": {"a": [{"é": 1, ▸"é": 2}]}, "steps": [\#(noop)]}"#),
+        BadDefinition(
+            "duplicate-key", #"{"saga": "s", "input": {"default": [{"é": 1, ▸"é": 2}]}, "steps": [\#(noop)]}"#),
         BadDefinition(
             "wrong-kind wrong-kind wrong-kind",
             #"{"$schema": ▸1, "saga": "s", "description": ▸[], "input": ▸"object", "steps": [\#(noop)]}"#

@@ -5,8 +5,8 @@ import SagaCore
 /// The definition files of `Resources/definitions`, each about one thing, named by it.
 ///
 /// `good`: no findings. `shape`: refused by the schema and by the validator. `meaning`: well-formed, refused by the
-/// validator only. `expected.json` in the latter two has the code of each file's first error. `input`: the JSON Schema
-/// under `input` is refused by the schema.
+/// validator only. `input`: the JSON Schema under `input` is refused by both. `expected.json` in the latter three has
+/// the code of each file's first error.
 enum DefinitionCorpus {
     enum Folder: String, CaseIterable { case good, shape, meaning, input }
 

@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [DefinitionCorpus.Folder.shape, .meaning])
+    @Test(arguments: [DefinitionCorpus.Folder.shape, .meaning, .input])
     func everyFaultIsFoundByItsCode(_ folder: DefinitionCorpus.Folder) throws {
         let expected = try JSON.parse(String(decoding: DefinitionCorpus.bytes(folder, "expected.json"), as: UTF8.self))
         var found: [(String, JSON)] = []

@@ -17,7 +17,8 @@ struct Specification {
     /// A saga that was accepted at second 0.
     init(_ definition: Definition, input: String = "null") {
         self.definition = definition
-        let start = RecordedEvent(sequence: 1, cause: nil, at: at(0), event: .sagaStarted(input: RawJSON(unchecked: Array(input.utf8))))
+        let start = RecordedEvent(
+            sequence: 1, cause: nil, at: at(0), event: .sagaStarted(input: RawJSON(unchecked: Array(input.utf8))))
         history = [start]
         state = SagaState(folding: [start], id: sagaID, key: nil, definition: definition)!
     }

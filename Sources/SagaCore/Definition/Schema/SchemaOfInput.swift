@@ -1,4 +1,5 @@
 import JSON
+import JSONSchema
 
 /// The schema of the JSON Schema that a definition's `input` is.
 ///
@@ -15,14 +16,6 @@ extension DefinitionSchema {
             "additionalProperties": false,
         ]
     }
-
-    /// Formats that are asserted.
-    ///
-    /// Others are refused.
-    static let inputFormats = [
-        "date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri", "uri-reference",
-        "json-pointer", "relative-json-pointer", "regex",
-    ]
 
     private static let types = ["null", "boolean", "object", "array", "number", "string", "integer"]
 
@@ -109,7 +102,7 @@ extension DefinitionSchema {
             ),
             "format": described(
                 "The form of a text; it is checked.",
-                ["enum": .array(inputFormats.map { .string($0) })]
+                ["enum": .array(JSONSchema.formats.map { .string($0) })]
             ),
         ]
     }
