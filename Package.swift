@@ -113,6 +113,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "http-bench",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Benchmarks/Sources/http-bench", swiftSettings: strict),
         .testTarget(
             name: "JSONTests", dependencies: ["JSON"], resources: [.copy("Resources")], swiftSettings: strict),
         .testTarget(name: "RE2Tests", dependencies: ["RE2"], swiftSettings: strict),
@@ -172,8 +182,8 @@ let package = Package(
         .testTarget(
             name: "SagaCLITests",
             dependencies: [
-                "JSON", "PostgresClient", "SagaCore", "SagaEngine", "SagaPostgres", "SagaTestKit", "saga",
-                .product(name: "Logging", package: "swift-log"),
+                "JSON", "PostgresClient", "SagaCore", "SagaEngine", "SagaPostgres", "SagaTestKit", "http-bench", "saga",
+                "sagad", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -15,7 +15,7 @@ struct SagaCommand: AsyncParsableCommand {
               saga status order-42
 
             The database is --database, else SAGA_DATABASE_URL, else the PG* variables, else the embedded cluster of \
-            SAGA_HOME (.saga). All calls but migrate and demo need it running; none needs a daemon.
+            SAGA_HOME (.saga). All calls but migrate, demo and bench need it running; none but bench needs a daemon.
 
             EXIT STATUS:
               0   done
@@ -28,7 +28,7 @@ struct SagaCommand: AsyncParsableCommand {
             """,
         version: programVersion,
         groupedSubcommands: [
-            CommandGroup(name: "Setting up", subcommands: [MigrateCommand.self, DemoCommand.self]),
+            CommandGroup(name: "Setting up", subcommands: [MigrateCommand.self, DemoCommand.self, BenchCommand.self]),
             CommandGroup(
                 name: "Definitions",
                 subcommands: [

@@ -18,10 +18,13 @@ struct DatabaseOptions: ParsableArguments {
 
     /// Lends the database to `body`.
     ///
-    /// - Parameter startsCluster: whether the embedded cluster is made and started when it doesn't run.
+    /// - Parameters:
+    ///   - startsCluster: whether the embedded cluster is made and started when it doesn't run.
+    ///   - maximumConnections: how many connections the pool may open.
     /// - Throws: what `CommandFailure` knows to tell, and what the body throws.
     func withDatabase<Result: Sendable>(
         startsCluster: Bool = false,
+        maximumConnections: Int = 2,
         _ body: (PostgresPool) async throws -> Result
     ) async throws -> Result {
         let process = ProcessInfo.processInfo
@@ -31,11 +34,11 @@ struct DatabaseOptions: ParsableArguments {
             currentDirectory: FileManager.default.currentDirectoryPath
         )
         switch location {
-        case .server(let connection): return try await withPool(connection, body)
+        case .server(let connection): return try await withPool(connection, maximumConnections, body)
         case .embedded(let cluster):
             let use = startsCluster ? try await cluster.start() : try await cluster.connectIfRunning()
             do {
-                let result = try await withPool(use.connectionString(), body)
+                let result = try await withPool(use.connectionString(), maximumConnections, body)
                 await use.leave()
                 return result
             } catch {
@@ -47,10 +50,11 @@ struct DatabaseOptions: ParsableArguments {
 
     private func withPool<Result: Sendable>(
         _ connection: String,
+        _ maximumConnections: Int,
         _ body: (PostgresPool) async throws -> Result
     ) async throws -> Result {
         let pool = PostgresPool(
-            PostgresConfiguration(connection, applicationName: "saga", maximumConnections: 2),
+            PostgresConfiguration(connection, applicationName: "saga", maximumConnections: maximumConnections),
             logger: Logger(label: "saga", factory: { _ in SwiftLogNoOpLogHandler() })
         )
         do {
