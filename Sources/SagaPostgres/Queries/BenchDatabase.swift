@@ -73,6 +73,22 @@ public struct BenchDatabase: Sendable {
         public let process: Int32
         /// Whether the connection doesn't leave the machine, as far as the server can see.
         public let isLocal: Bool
+
+        public init(
+            version: String,
+            synchronousCommit: String,
+            fsync: String,
+            database: String,
+            process: Int32,
+            isLocal: Bool
+        ) {
+            self.version = version
+            self.synchronousCommit = synchronousCommit
+            self.fsync = fsync
+            self.database = database
+            self.process = process
+            self.isLocal = isLocal
+        }
     }
 
     public func server() async throws(PostgresError) -> Server {
