@@ -15,7 +15,7 @@ LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/saga
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format release install uninstall clean
+.PHONY: help setup build demo test bench lint format release install uninstall clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,11 +33,16 @@ test: ## Run every test, as CI does
 	@scripts/setup --tests
 	$(SWIFT) test --no-parallel $(CHECKED_FLAGS)
 
+bench: ## Measure against DBOS, a hand-written baseline and PostgreSQL itself (BENCH_FLAGS=--quick)
+	@scripts/setup --benchmarks
+	$(SWIFT) build -c release $(CHECKED_FLAGS)
+	@Benchmarks/run --programs "$$($(SWIFT) build -c release $(CHECKED_FLAGS) --show-bin-path)" $(BENCH_FLAGS)
+
 lint: ## Report what isn't formatted as the rest
-	$(SWIFT) format lint --recursive --parallel Sources Tests sql Package.swift
+	$(SWIFT) format lint --recursive --parallel Sources Tests Benchmarks/Sources sql Package.swift
 
 format: ## Format the sources in place
-	$(SWIFT) format --in-place --recursive --parallel Sources Tests sql Package.swift
+	$(SWIFT) format --in-place --recursive --parallel Sources Tests Benchmarks/Sources sql Package.swift
 
 release: setup ## Build the programs that `make install` copies
 	$(SWIFT) build $(INSTALL_FLAGS)
