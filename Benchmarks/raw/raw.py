@@ -112,7 +112,8 @@ def with_pgbench(url, transactions, program):
         begun = time.monotonic()
         subprocess.run(
             [program, "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", str(CLIENTS),
-             "-t", str(transactions // CLIENTS), "-f", script.name, url], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "-t", str(transactions // CLIENTS), "-f", script.name, url],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         took = time.monotonic() - begun
     rows = int(subprocess.run(psql + ["SELECT count(*) FROM raw_event"], check=True, capture_output=True).stdout)
     return rows, took

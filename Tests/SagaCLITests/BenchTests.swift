@@ -41,6 +41,21 @@ import Testing
         await program.remove()
     }
 
+    @Test func aDaemonThatIsAliveIsTheOneMeasured() async throws {
+        let program = try await SagaProgram.make(isMigrated: false)
+        try FileManager.default.createDirectory(atPath: program.folder + "/none", withIntermediateDirectories: true)
+        let daemon = try TestProgram("sagad", ["--database", program.database, "--sagas", program.folder + "/none"])
+        #expect(await daemon.waitForError(" ready"))
+        let run = try await program.run("bench", "--sagas", "40", "--connections", "2")
+        #expect(run.status == 0)
+        #expect(run.error == "")
+        #expect(run.output.hasPrefix("40 sagas of 4 steps (noop), 1 daemon, PostgreSQL "))
+        // It is left running, and nothing of the bench is left to it.
+        #expect(try await program.liveDaemons() == 1)
+        #expect(await daemon.stop().status == 0)
+        await program.remove()
+    }
+
     private static func port(of server: TestProgram) async throws -> Int64 {
         let line = await server.firstLine()
         return try #require(try JSON.parse(line ?? "")["port"]?.int64Value)

@@ -21,9 +21,10 @@ struct BenchDaemon: Sendable {
     /// - Throws: `CommandFailure`.
     init(database: String?) throws(CommandFailure) {
         let program = try Self.program()
-        var template = Array("/tmp/saga-bench-XXXXXX".utf8CString)
+        let parent = variable("TMPDIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+        var template = Array("\(parent)/saga-bench-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw CommandFailure("can't make a folder in /tmp: \(String(cString: strerror(errno)))")
+            throw CommandFailure("can't make a folder in \(parent): \(String(cString: strerror(errno)))")
         }
         folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         guard mkdir("\(folder)/sagas", 0o700) == 0 else {
@@ -66,14 +67,12 @@ struct BenchDaemon: Sendable {
 
     /// Drains it; to be called from a task that isn't cancelled.
     ///
-    /// - Parameter keepsLog: whether something went wrong that the log may explain.
-    func stop(keepsLog: Bool) async {
+    /// - Parameter failure: how the run ended; a log that it tells people to look at is kept.
+    func stop(after failure: (any Error)? = nil) async {
         await child.stop(within: Self.stopPatience)
-        if !keepsLog { removeFolder() }
+        if let failure = failure as? CommandFailure, failure.message.contains(child.log) { return }
+        try? FileManager.default.removeItem(atPath: folder)
     }
-
-    /// Removes what it has written.
-    func removeFolder() { try? FileManager.default.removeItem(atPath: folder) }
 
     private static func program() throws(CommandFailure) -> String {
         guard let real = realpath("/proc/self/exe", nil) else {

@@ -68,11 +68,11 @@ struct BenchRun: Sendable {
         let daemon = try BenchDaemon(database: options.database)
         do {
             let figures = try await body(daemon)
-            await daemon.stop(keepsLog: false)
+            await daemon.stop()
             return figures
         } catch {
             // Stopping goes on when this task is cancelled.
-            await Task { await daemon.stop(keepsLog: true) }.value
+            await Task { await daemon.stop(after: error) }.value
             throw error
         }
     }
