@@ -5,8 +5,12 @@ extension SagaEngine {
     func claimDue() async {
         while phase == .working, !Task.isCancelled {
             let took = await claimOnce()
-            if took == 0 { await clock.sleep(until: clock.now() + configuration.probeInterval.microseconds) }
+            if took == 0 { await clock.sleep(until: clock.now() + probeInterval.microseconds) }
         }
+    }
+
+    private var probeInterval: TimeSpan {
+        lastFound < clock.now() - 1_000_000 ? configuration.probeInterval : configuration.busyProbeInterval
     }
 
     /// Waits a while for sagas to be due and takes them; returns how many.
@@ -20,8 +24,8 @@ extension SagaEngine {
                 try await store.reclaim(lease, except: runners.mapValues(\.state.sequence))
             }
             // Asked anew each second, since the lease may be another by then.
-            let interval = configuration.probeInterval
-            guard try await store.waitForDueSagas(lease, every: interval, upTo: .seconds(1)) else { return 0 }
+            guard try await store.waitForDueSagas(lease, every: probeInterval, upTo: .seconds(1)) else { return 0 }
+            lastFound = clock.now()
             guard phase == .working, incarnation == self.incarnation else { return 0 }
             // First what is this daemon's already, so that it can't hoard what it can't load.
             let room = isReclaiming ? 0 : configuration.maximumSagas - runners.count

@@ -10,6 +10,8 @@ public struct EngineConfiguration: Sendable {
     public var claimSize = 256
     /// Between two looks for sagas that are due, while there are none.
     public var probeInterval = TimeSpan.milliseconds(10)
+    /// The same while something has been due within the last second: another start is likely.
+    public var busyProbeInterval = TimeSpan.milliseconds(5)
     /// How long a lease lasts after its renewal was sent; renewed three times as often.
     public var leaseLength = TimeSpan.seconds(10)
     /// A saga that waits longer leaves memory.

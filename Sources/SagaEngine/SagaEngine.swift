@@ -32,6 +32,8 @@ public actor SagaEngine {
     // Claimer
     /// The database may count sagas as this daemon's that it doesn't have.
     var mustReclaim = false
+    /// Monotonic; when something was due last.
+    var lastFound = Int64.min
     /// Halved while what was claimed can't be loaded.
     var loadSize: Int
 
