@@ -1,6 +1,7 @@
 #include "cre2.h"
 
 #include <re2/re2.h>
+#include <re2/set.h>
 
 #include <algorithm>
 #include <cstring>
@@ -37,6 +38,24 @@ extern "C" cre2_pattern *cre2_compile(const char *pattern, size_t length, int64_
         tell(message, sizeof message - 1, error, error_capacity);
     }
     return nullptr;
+}
+
+extern "C" int cre2_parses(const char *pattern, size_t length, char *error, size_t error_capacity) {
+    try {
+        RE2::Options options;
+        options.set_log_errors(false);
+        options.set_never_capture(true);
+        // A set reads its patterns one by one and compiles none of them until it is told to.
+        RE2::Set set(options, RE2::UNANCHORED);
+        std::string message;
+        re2::StringPiece text(pattern == nullptr ? "" : pattern, length);
+        if (set.Add(text, &message) >= 0) return 1;
+        tell(message.data(), message.size(), error, error_capacity);
+    } catch (...) {
+        const char message[] = "there is no memory left to read it";
+        tell(message, sizeof message - 1, error, error_capacity);
+    }
+    return 0;
 }
 
 extern "C" void cre2_free(cre2_pattern *pattern) { delete pattern; }

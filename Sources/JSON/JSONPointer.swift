@@ -42,6 +42,8 @@ public struct JSONPointer: Sendable, CustomStringConvertible {
 
     public mutating func append(_ name: String) { tokens.append(name) }
     public mutating func append(_ index: Int) { tokens.append(String(index)) }
+    /// Takes back what was appended last, if anything was.
+    public mutating func removeLast() { _ = tokens.popLast() }
 
     /// The pointer's text; a `~` within a name is written `~0`, a `/` is written `~1`.
     public var description: String {

@@ -5,30 +5,32 @@ extension Validation {
     mutating func run(_ check: SchemaCheck, of node: SchemaNode, on value: JSON, _ tracker: Tracker?) -> Bool {
         switch check {
         case .types(let types):
-            types.allows(value) || fail(node, "type", "must be \(types.noun), not \(Message.noun(value))")
-        case .constant(let constant): equals(constant, value, node)
-        case .enumeration(let values, let listed): isOne(of: values, listed, value, node)
-        case .minimum, .maximum, .exclusiveMinimum, .exclusiveMaximum, .multipleOf: number(check, value, node)
-        case .minLength, .maxLength, .pattern, .format: text(check, value, node)
-        case .minItems, .maxItems, .uniqueItems: array(check, value, node)
-        case .minProperties, .maxProperties, .required, .dependentRequired: object(check, value, node)
-        case .members(let rules): members(rules, value, node, tracker)
-        case .memberNames(let names): memberNames(names, value, node)
-        case .items(let prefix, let rest): items(prefix, rest, value, tracker)
-        case .contains(let item, let least, let most): contains(item, least, most, value, node, tracker)
-        case .unevaluatedItems(let rest): unevaluatedItems(rest, value, tracker)
-        case .unevaluatedProperties(let rest): unevaluatedMembers(rest, value, tracker)
-        default: inPlace(check, value, node, tracker)
+            guard spend(value.numberValue?.digitsCost ?? 0) else { return false }
+            return types.allows(value) || fail(node, "type", "must be \(types.noun), not \(Message.noun(value))")
+        case .constant(let constant, let weight): return equals(constant, weight, value, node)
+        case .enumeration(let values, let listed): return isOne(of: values, listed, value, node)
+        case .minimum, .maximum, .exclusiveMinimum, .exclusiveMaximum, .multipleOf: return number(check, value, node)
+        case .minLength, .maxLength, .pattern, .format: return text(check, value, node)
+        case .minItems, .maxItems, .uniqueItems: return array(check, value, node)
+        case .minProperties, .maxProperties, .required, .dependentRequired: return object(check, value, node)
+        case .members(let rules): return members(rules, value, node, tracker)
+        case .memberNames(let names): return memberNames(names, value, node)
+        case .items(let prefix, let rest): return items(prefix, rest, value, tracker)
+        case .contains(let item, let least, let most): return contains(item, least, most, value, node, tracker)
+        case .unevaluatedItems(let rest): return unevaluatedItems(rest, value, tracker)
+        case .unevaluatedProperties(let rest): return unevaluatedMembers(rest, value, tracker)
+        default: return inPlace(check, value, node, tracker)
         }
     }
 
-    private mutating func equals(_ constant: JSON, _ value: JSON, _ node: SchemaNode) -> Bool {
-        guard spend(min(value.weight(limit: 1 << 20), constant.weight(limit: 1 << 20))) else { return false }
+    private mutating func equals(_ constant: JSON, _ weight: Int, _ value: JSON, _ node: SchemaNode) -> Bool {
+        // No more than the smaller of the two is ever looked at, in weighing as in comparing.
+        guard spend(min(value.weight(limit: weight), weight)) else { return false }
         return ValueKey.areEqual(constant, value) || fail(node, "const", "must be \(Message.text(constant))")
     }
 
     private mutating func isOne(of values: Set<ValueKey>, _ listed: [JSON], _ value: JSON, _ node: SchemaNode) -> Bool {
-        guard spend(value.weight(limit: program.limits.steps)) else { return false }
+        guard spend(2 * value.weight(limit: program.limits.steps)) else { return false }
         return values.contains(ValueKey(value: value)) || fail(node, "enum", "must be \(Message.alternatives(listed))")
     }
 
@@ -36,7 +38,7 @@ extension Validation {
 
     private mutating func number(_ check: SchemaCheck, _ value: JSON, _ node: SchemaNode) -> Bool {
         guard case .number(let number) = value else { return true }
-        guard spend(number.literal.utf8.count / 16) else { return false }
+        guard spend(number.digitsCost) else { return false }
         switch check {
         case .minimum(let bound):
             return !bound.isAbove(number) || fail(node, "minimum", "must be at least \(Message.text(bound.literal))")
@@ -62,19 +64,19 @@ extension Validation {
         case .minLength(let least):
             // A character has one to four bytes.
             if bytes / 4 >= least { return true }
-            guard spend(bytes / 64) else { return false }
+            guard spend(bytes / 24) else { return false }
             return text.unicodeScalars.count >= least
                 || fail(node, "minLength", "must have at least \(Message.count(least, "character"))")
         case .maxLength(let most):
             if bytes <= most { return true }
-            guard spend(bytes / 64) else { return false }
+            guard spend(bytes / 24) else { return false }
             return text.unicodeScalars.count <= most
                 || fail(node, "maxLength", "must have at most \(Message.count(most, "character"))")
         case .pattern(let pattern, let source):
             guard spend(pattern.cost(ofBytes: bytes)) else { return false }
             return pattern.isFound(in: text) || fail(node, "pattern", "must match the pattern `\(shortened(source))`")
         case .format(let format):
-            guard spend(format == .regex ? 2_000 : 1 + bytes / 16) else { return false }
+            guard spend(format == .regex ? ECMAPattern.parsingSteps(of: text) : 1 + bytes / 4) else { return false }
             return format.accepts(text) || fail(node, "format", "must be \(format.noun)")
         default: return true
         }
@@ -93,7 +95,8 @@ extension Validation {
                 || fail(node, "maxItems", "must have at most \(Message.count(most, "item")), not \(elements.count)")
         default:
             guard elements.count > 1 else { return true }
-            guard spend(value.weight(limit: program.limits.steps)) else { return false }
+            // Every item is not only looked at but also kept.
+            guard spend(value.weight(limit: program.limits.steps) + 5 * elements.count) else { return false }
             var first: [ValueKey: Int] = [:]
             first.reserveCapacity(elements.count)
             for (index, element) in elements.enumerated() {
@@ -111,6 +114,9 @@ extension Validation {
         for (index, element) in elements.enumerated() {
             guard let number = index < prefix.count ? prefix[index] : rest else { break }
             guard spend(1) else { return false }
+            if index == 0, rest == nil, tracker != nil {
+                guard spend(elements.count / 64) else { return false }
+            }
             if rest == nil { tracker?.noteItem(index, of: elements.count) }
             if !apply(number, toItem: index, element) {
                 fits = false
@@ -152,7 +158,8 @@ extension Validation {
     }
 
     private mutating func unevaluatedItems(_ rest: Int, _ value: JSON, _ tracker: Tracker?) -> Bool {
-        guard case .array(let elements) = value else { return true }
+        guard case .array(let elements) = value, tracker?.hasAllItems != true else { return true }
+        guard spend(elements.count / 8) else { return false }
         var fits = true
         for (index, element) in elements.enumerated() where tracker?.hasItem(index) != true {
             guard spend(1) else { return false }
@@ -178,8 +185,8 @@ extension Validation {
             return object.count <= most
                 || fail(
                     node, "maxProperties", "must have at most \(Message.count(most, "member")), not \(object.count)")
-        case .required(let names):
-            guard spend(names.count) else { return false }
+        case .required(let names, let cost):
+            guard spend(cost) else { return false }
             var fits = true
             for name in names where object[name] == nil {
                 fits = fail(node, "required", "has no `\(shortened(name))`")
@@ -189,9 +196,9 @@ extension Validation {
         case .dependentRequired(let rules):
             var fits = true
             for rule in rules {
-                guard spend(1) else { return false }
+                guard spend(rule.nameCost) else { return false }
                 guard object[rule.name] != nil else { continue }
-                guard spend(rule.needs.count) else { return false }
+                guard spend(rule.needsCost) else { return false }
                 for name in rule.needs where object[name] == nil {
                     let message = "has `\(shortened(rule.name))`, but no `\(shortened(name))`"
                     fits = fail(node, "dependentRequired", message)
@@ -250,6 +257,7 @@ extension Validation {
 
     private mutating func unevaluatedMembers(_ rest: Int, _ value: JSON, _ tracker: Tracker?) -> Bool {
         guard case .object(let object) = value else { return true }
+        guard spend(object.count / 8) else { return false }
         var fits = true
         for (position, member) in object.members.enumerated() where tracker?.hasMember(position) != true {
             guard spend(1) else { return false }
@@ -269,7 +277,8 @@ extension Validation {
         switch check {
         case .reference(let target): return apply(target, to: value, tracker)
         case .dynamicReference(let name, let otherwise):
-            return apply(dynamicTarget(name, otherwise: otherwise), to: value, tracker)
+            guard let target = dynamicTarget(name, otherwise: otherwise) else { return false }
+            return apply(target, to: value, tracker)
         case .allOf(let all):
             var allFit = true
             for number in all where !apply(number, to: value, tracker) {
@@ -295,7 +304,7 @@ extension Validation {
             guard case .object(let object) = value else { return true }
             var allFit = true
             for schema in schemas {
-                guard spend(1) else { return false }
+                guard spend(schema.nameCost) else { return false }
                 guard object[schema.name] != nil, !apply(schema.node, to: value, tracker) else { continue }
                 allFit = false
                 guard collects else { return false }

@@ -11,6 +11,19 @@ struct ECMAPattern {
         return try RE2Pattern(try translation.translate())
     }
 
+    /// Checks an ECMA-262 pattern without compiling it.
+    static func checkSyntax(of source: String) throws(RE2Error) {
+        guard source.utf8.count <= RE2Pattern.maximumBytes else { return try RE2Pattern.checkSyntax(of: source) }
+        var translation = ECMAPattern(source)
+        try RE2Pattern.checkSyntax(of: try translation.translate())
+    }
+
+    /// What `checkSyntax` costs at most, in steps of a validation.
+    static func parsingSteps(of source: String) -> Int {
+        let bytes = source.utf8.count
+        return bytes > RE2Pattern.maximumBytes ? 1 + bytes / 64 : 100 + 30 * RE2Pattern.parsingTime(of: source)
+    }
+
     private let scalars: [UnicodeScalar]
     private var position = 0
     private var output = ""

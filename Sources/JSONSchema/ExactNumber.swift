@@ -123,3 +123,8 @@ struct Divisor: Sendable {
         return remainder == 0
     }
 }
+
+extension JSONNumber {
+    /// What looking at all digits costs, in steps.
+    var digitsCost: Int { literal.utf8.count / 6 }
+}

@@ -53,7 +53,7 @@ enum Format: String, Sendable, CaseIterable {
         }
     }
 
-    private static func isRegex(_ text: String) -> Bool { (try? ECMAPattern.compile(text)) != nil }
+    private static func isRegex(_ text: String) -> Bool { (try? ECMAPattern.checkSyntax(of: text)) != nil }
 }
 
 /// A stretch of UTF-8.

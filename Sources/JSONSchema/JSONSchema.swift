@@ -36,12 +36,14 @@ public struct JSONSchema: Sendable {
         /// How many violations are told.
         public var violations: Int
         /// How many applications of a keyword, members and items looked at, and comparable pieces of work there may be;
-        /// one takes about 0.1 µs.
+        /// one takes 10 to 50 ns.
+        ///
+        /// An instance that breaks its schema is gone through twice, so a million take 0.1 s at most.
         public var steps: Int
         /// How deep schemas may be applied within schemas; above 1,024 counts as 1,024.
         public var depth: Int
 
-        public init(violations: Int = 100, steps: Int = 5_000_000, depth: Int = 640) {
+        public init(violations: Int = 100, steps: Int = 1_000_000, depth: Int = 640) {
             self.violations = violations
             self.steps = steps
             self.depth = depth

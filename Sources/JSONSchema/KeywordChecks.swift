@@ -105,9 +105,10 @@ extension SchemaLibrary {
     }
 
     private mutating func check(pattern: String, at place: SchemaLocation, isName: Bool) {
-        guard place.document == 0, countPattern(at: place.pointer) else { return }
+        guard place.document == 0, countPattern(pattern, at: place.pointer) else { return }
         do throws(RE2Error) {
-            _ = try ECMAPattern.compile(pattern)
+            let compiled = try ECMAPattern.compile(pattern)
+            spend(patternTime: compiled.compilationTime, at: place.pointer)
         } catch {
             add(fault: "this pattern can't be used: \(error)", at: place.pointer, isAboutName: isName)
         }

@@ -156,9 +156,9 @@ struct SchemaCompiler {
             let then = child("then", object, at: location, of: number)
             return .condition(condition, then: then, otherwise: child("else", object, at: location, of: number))
         case "dependentSchemas":
-            var schemas: [(name: String, node: Int)] = []
+            var schemas: [(name: String, nameCost: Int, node: Int)] = []
             for name in value.objectValue?.keys ?? [] {
-                schemas.append((name, node(at: place.appending(name), keyword: keyword)))
+                schemas.append((name, DependentNames.cost([name]), node(at: place.appending(name), keyword: keyword)))
             }
             nodes[number].inPlace += schemas.map(\.node)
             return .dependentSchemas(schemas)
@@ -220,12 +220,15 @@ struct SchemaCompiler {
         case "type":
             let names = value.arrayValue?.compactMap(\.stringValue) ?? [value.stringValue].compactMap { $0 }
             return .types(TypeSet(names.compactMap(TypeSet.init(name:))))
-        case "const": return .constant(value)
+        case "const": return .constant(value, weight: value.weight(limit: 1 << 20))
         case "enum": return value.arrayValue.map { .enumeration(Set($0.map(ValueKey.init)), $0) }
-        case "required": return .required(value.arrayValue?.compactMap(\.stringValue) ?? [])
+        case "required":
+            let names = value.arrayValue?.compactMap(\.stringValue) ?? []
+            return .required(names, cost: DependentNames.cost(names))
         case "dependentRequired":
             let rules = value.objectValue?.members ?? []
-            return .dependentRequired(rules.map { ($0.key, $0.value.arrayValue?.compactMap(\.stringValue) ?? []) })
+            return .dependentRequired(
+                rules.map { DependentNames($0.key, needs: $0.value.arrayValue?.compactMap(\.stringValue) ?? []) })
         case "uniqueItems": return value.boolValue == true ? .uniqueItems : nil
         case "pattern":
             guard let source = value.stringValue else { return nil }

@@ -1,4 +1,5 @@
 import JSON
+import RE2
 
 /// A place in one of the documents that a schema consists of.
 struct SchemaLocation: Hashable, Sendable {
@@ -30,13 +31,16 @@ struct SchemaLibrary {
 
     /// How many patterns have been compiled.
     private var patternCount = 0
+    private var patternTime = 0
 
     /// How deep a schema may nest; deeper than any text that the parser takes by default.
     private static let maximumDepth = 256
     /// How many faults are told.
     private static let maximumFaults = 200
-    /// How many patterns there may be: a bad one takes some milliseconds and much memory.
-    private static let maximumPatterns = 1_000
+    /// How many patterns there may be: a bad one's automata take more than a megabyte.
+    private static let maximumPatterns = 200
+    /// How long the patterns may take to be compiled, in microseconds, as far as that can be told beforehand.
+    private static let maximumPatternTime = 250_000
 
     init(_ schema: JSON, options: JSONSchema.Options) {
         self.options = options
@@ -172,12 +176,25 @@ struct SchemaLibrary {
     }
 
     /// Counts a pattern that is about to be compiled; false when there have been too many.
-    mutating func countPattern(at pointer: JSONPointer) -> Bool {
+    mutating func countPattern(_ pattern: String, at pointer: JSONPointer) -> Bool {
         patternCount += 1
         if patternCount == SchemaLibrary.maximumPatterns + 1 {
             add(fault: "the schema has more than \(SchemaLibrary.maximumPatterns) patterns", at: pointer)
         }
-        return patternCount <= SchemaLibrary.maximumPatterns
+        guard patternCount <= SchemaLibrary.maximumPatterns else { return false }
+        return spend(patternTime: RE2Pattern.parsingTime(of: pattern), at: pointer)
+    }
+
+    /// Pays for the compilation of patterns, which happens twice: it has to be quick wherever definitions are loaded.
+    @discardableResult
+    mutating func spend(patternTime time: Int, at pointer: JSONPointer) -> Bool {
+        let before = patternTime
+        patternTime += time
+        guard patternTime > SchemaLibrary.maximumPatternTime else { return true }
+        if before <= SchemaLibrary.maximumPatternTime {
+            add(fault: "the schema's patterns up to this one take too long to compile", at: pointer)
+        }
+        return false
     }
 
     /// Notes a fault, if it is in the schema that is being compiled.

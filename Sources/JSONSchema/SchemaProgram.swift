@@ -29,7 +29,8 @@ struct SchemaNode: Sendable {
 /// One keyword, or a group of keywords that belong together; numbers are nodes.
 enum SchemaCheck: Sendable {
     case types(TypeSet)
-    case constant(JSON)
+    /// With the value's weight.
+    case constant(JSON, weight: Int)
     case enumeration(Set<ValueKey>, [JSON])
     case minimum(NumberBound)
     case maximum(NumberBound)
@@ -45,14 +46,15 @@ enum SchemaCheck: Sendable {
     case uniqueItems
     case minProperties(Int)
     case maxProperties(Int)
-    case required([String])
-    case dependentRequired([(name: String, needs: [String])])
+    /// With what looking for the names costs.
+    case required([String], cost: Int)
+    case dependentRequired([DependentNames])
     case allOf([Int])
     case anyOf([Int])
     case oneOf([Int])
     case not(Int)
     case condition(Int, then: Int?, otherwise: Int?)
-    case dependentSchemas([(name: String, node: Int)])
+    case dependentSchemas([(name: String, nameCost: Int, node: Int)])
     case reference(Int)
     case dynamicReference(name: Int, otherwise: Int)
     case members(MemberRules)
@@ -61,6 +63,24 @@ enum SchemaCheck: Sendable {
     case contains(Int, least: Int, most: Int?)
     case unevaluatedItems(Int)
     case unevaluatedProperties(Int)
+}
+
+/// Names that are required when another is there, with what looking for them costs.
+struct DependentNames: Sendable {
+    let name: String
+    let nameCost: Int
+    let needs: [String]
+    let needsCost: Int
+
+    init(_ name: String, needs: [String]) {
+        self.name = name
+        nameCost = DependentNames.cost([name])
+        self.needs = needs
+        needsCost = DependentNames.cost(needs)
+    }
+
+    /// What looking for members costs: the names themselves may be long.
+    static func cost(_ names: [String]) -> Int { names.reduce(0) { $0 + 1 + $1.utf8.count / 64 } }
 }
 
 /// `properties`, `patternProperties` and `additionalProperties` of one schema.

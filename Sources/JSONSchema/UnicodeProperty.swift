@@ -36,7 +36,9 @@ enum UnicodeProperty {
     private static func script(_ name: String, in whole: String) throws(RE2Error) -> String {
         let long = scripts[name] ?? name
         let isName = long.utf8.count > 2 && long.utf8.allSatisfy { $0.isLetter || $0 == UInt8(ascii: "_") }
-        guard isName, long != "Any", (try? RE2Pattern("\\p{\(long)}")) != nil else { throw unknown(whole) }
+        guard isName, long != "Any", (try? RE2Pattern.checkSyntax(of: "\\p{\(long)}")) != nil else {
+            throw unknown(whole)
+        }
         return long
     }
 

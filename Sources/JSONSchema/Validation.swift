@@ -109,17 +109,15 @@ struct Validation {
     /// Whether a schema fits a member or an element.
     mutating func apply(_ number: Int, toMember name: String, _ value: JSON) -> Bool {
         guard reporting else { return apply(number, to: value, nil) }
-        let outer = path
         path.append(name)
-        defer { path = outer }
+        defer { path.removeLast() }
         return apply(number, to: value, nil)
     }
 
     mutating func apply(_ number: Int, toItem index: Int, _ value: JSON) -> Bool {
         guard reporting else { return apply(number, to: value, nil) }
-        let outer = path
         path.append(index)
-        defer { path = outer }
+        defer { path.removeLast() }
         return apply(number, to: value, nil)
     }
 
@@ -145,7 +143,10 @@ struct Validation {
     }
 
     /// The node that a dynamic reference means: that of the outermost resource on the way which has the anchor.
-    func dynamicTarget(_ name: Int, otherwise: Int) -> Int {
+    ///
+    /// Nil when looking through them takes too long.
+    mutating func dynamicTarget(_ name: Int, otherwise: Int) -> Int? {
+        guard spend(scope.count) else { return nil }
         let anchors = program.dynamicAnchors[name]
         for resource in scope { if let node = anchors[resource] { return node } }
         return otherwise
@@ -156,7 +157,7 @@ struct Validation {
 final class Tracker {
     private var members: [Bool] = []
     private var items: [Bool] = []
-    private var hasAllItems = false
+    private(set) var hasAllItems = false
 
     /// What merging it costs.
     var weight: Int { 1 + (members.count + items.count) / 8 }

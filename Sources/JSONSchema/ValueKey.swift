@@ -50,15 +50,19 @@ extension JSON {
     func weight(limit: Int) -> Int {
         switch self {
         case .null, .bool: return 1
-        case .number(let number): return 1 + number.literal.utf8.count / 16
+        case .number(let number): return 1 + number.digitsCost
         case .string(let text): return 1 + text.utf8.count / 64
         case .array(let elements):
             var sum = 1
-            for element in elements where sum <= limit { sum += element.weight(limit: limit - sum) }
+            for element in elements {
+                guard sum <= limit else { break }
+                sum += element.weight(limit: limit - sum)
+            }
             return sum
         case .object(let object):
             var sum = 1
-            for member in object.members where sum <= limit {
+            for member in object.members {
+                guard sum <= limit else { break }
                 sum += 1 + member.key.utf8.count / 64 + member.value.weight(limit: limit - sum)
             }
             return sum

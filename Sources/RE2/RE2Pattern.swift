@@ -6,10 +6,12 @@ import CRE2
 public struct RE2Pattern: Sendable {
     /// The longest pattern that is compiled, in bytes.
     public static let maximumBytes = 8 << 10
-    /// What one pattern may use, in bytes, its automata included.
-    ///
-    /// About 20,000 instructions fit.
-    private static let memory: Int64 = 2 << 20
+    /// What one pattern may use, in bytes, its automata included: about 40,000 instructions fit.
+    public static let largeMemory = 2 << 20
+    /// For patterns that aren't known beforehand: about 10,000 instructions fit.
+    public static let smallMemory = 256 << 10
+    /// How many classes by Unicode property (`\p{…}`) a pattern may have: each takes about 0.1 ms to be read.
+    public static let maximumProperties = 200
 
     /// The pattern as it was given.
     public let source: String
@@ -19,31 +21,62 @@ public struct RE2Pattern: Sendable {
     ///
     /// - Throws: an error that says what is wrong: a fault of syntax, a pattern that is too long or needs too much
     ///   memory, or `\C`, which matches half a character.
-    public init(_ pattern: String) throws(RE2Error) {
-        guard pattern.utf8.count <= RE2Pattern.maximumBytes else {
-            throw RE2Error(
-                message: "it has \(pattern.utf8.count) bytes, more than the \(RE2Pattern.maximumBytes) allowed"
-            )
-        }
-        guard !RE2Pattern.hasByteEscape(pattern) else { throw RE2Error(message: "`\\C` isn't supported") }
+    public init(_ pattern: String, memory: Int = RE2Pattern.largeMemory) throws(RE2Error) {
+        try RE2Pattern.checkSize(of: pattern)
         source = pattern
-        program = try Program(pattern, memory: RE2Pattern.memory)
+        program = try Program(pattern, memory: Int64(memory))
+    }
+
+    /// Checks a pattern's syntax, without compiling it: a pattern that would need too much memory passes.
+    public static func checkSyntax(of pattern: String) throws(RE2Error) {
+        try checkSize(of: pattern)
+        if let message = Program.syntaxFault(of: pattern) { throw RE2Error(message: message) }
+    }
+
+    private static func checkSize(of pattern: String) throws(RE2Error) {
+        guard pattern.utf8.count <= maximumBytes else {
+            throw RE2Error(message: "it has \(pattern.utf8.count) bytes, more than the \(maximumBytes) allowed")
+        }
+        let properties = propertyCount(of: pattern)
+        guard properties <= maximumProperties else {
+            throw RE2Error(message: "it has \(properties) classes `\\p`, more than the \(maximumProperties) allowed")
+        }
+        guard !hasByteEscape(pattern) else { throw RE2Error(message: "`\\C` isn't supported") }
     }
 
     /// Whether the pattern is found anywhere in the text.
     public func isFound(in text: String) -> Bool { program.isFound(in: text) }
 
-    /// What looking through a text costs at worst, in units of 64 elementary operations of the engine (about 0.1 µs).
+    /// What looking through a text costs at worst, in units of 128 elementary operations of the engine (about 20 ns).
     ///
     /// It is the text's length times the program's, since that is what RE2 falls back to once its automaton has
     /// outgrown the memory allowed.
     public func cost(ofBytes count: Int) -> Int {
         let (product, overflow) = count.multipliedReportingOverflow(by: max(program.size, 1))
-        return overflow ? .max / 2 : 1 + product / 64
+        return overflow ? .max / 2 : 1 + product / 128 + count / 64
     }
 
-    /// The number of instructions of the compiled program, from which the cost of compiling can be estimated.
-    public var programSize: Int { program.size }
+    /// About how long it took at most to compile the program, in microseconds, beyond reading the pattern.
+    public var compilationTime: Int { 2 * program.size }
+
+    /// About how long it takes at most, in microseconds, to find that a program needs more than the small memory.
+    public static let refusalTime = 1_500
+
+    /// About how long it takes at most to read a pattern, in microseconds: classes by property are large.
+    public static func parsingTime(of pattern: String) -> Int {
+        1 + pattern.utf8.count / 3 + 150 * propertyCount(of: pattern)
+    }
+
+    /// The number of `\p` and `\P`, or more where a backslash is itself escaped.
+    private static func propertyCount(of pattern: String) -> Int {
+        var count = 0
+        var previous: UInt8 = 0
+        for byte in pattern.utf8 {
+            if previous == UInt8(ascii: "\\"), byte | 0x20 == UInt8(ascii: "p") { count += 1 }
+            previous = byte
+        }
+        return count
+    }
 
     /// Whether there is a `\C` outside of quoted text (`\Q…\E`).
     private static func hasByteEscape(_ pattern: String) -> Bool {
@@ -99,14 +132,32 @@ private final class Program: @unchecked Sendable {
             }
         }
         guard let compiled else {
-            let bytes = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            throw RE2Error(message: String(decoding: bytes, as: UTF8.self))
+            throw RE2Error(message: Program.text(message))
         }
         handle = compiled
         size = Int(cre2_program_size(compiled))
     }
 
     deinit { cre2_free(handle) }
+
+    /// What is wrong with a pattern's syntax; nil when nothing is.
+    static func syntaxFault(of pattern: String) -> String? {
+        var pattern = pattern
+        var message = [CChar](repeating: 0, count: 256)
+        let isRight = pattern.withUTF8 { bytes in
+            message.withUnsafeMutableBufferPointer { buffer -> Bool in
+                guard let error = buffer.baseAddress else { return false }
+                return bytes.withMemoryRebound(to: CChar.self) { text in
+                    cre2_parses(text.baseAddress, text.count, error, buffer.count) == 1
+                }
+            }
+        }
+        return isRight ? nil : text(message)
+    }
+
+    private static func text(_ message: [CChar]) -> String {
+        String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 
     func isFound(in text: String) -> Bool {
         var text = text

@@ -83,9 +83,9 @@ import Testing
     }
 
     @Test func patternsAndFaultsAreCut() throws {
-        let patterns = (0...1_000).map { "{\"pattern\": \"^\($0)$\"}" }.joined(separator: ", ")
+        let patterns = (0...200).map { "{\"pattern\": \"^\($0)$\"}" }.joined(separator: ", ")
         #expect(
-            try faults("{\"anyOf\": [\(patterns)]}") == ["/anyOf/1000/pattern: the schema has more than 1000 patterns"])
+            try faults("{\"anyOf\": [\(patterns)]}") == ["/anyOf/200/pattern: the schema has more than 200 patterns"])
         let unknown = (0..<1_000).map { "\"colour\($0)\": 1" }.joined(separator: ", ")
         #expect(try faults("{\(unknown)}").count == 200)
     }
@@ -132,5 +132,82 @@ import Testing
         #expect(try violations("{\"exclusiveMinimum\": -\(digits)}", "-" + digits + ".1").count == 1)
         #expect(try violations(#"{"multipleOf": 7}"#, digits) == [])
         #expect(try violations(#"{"multipleOf": 7}"#, digits + "1").count == 1)
+    }
+
+    /// Comparing costs what the smaller of the two has.
+    @Test func constantsAreComparedWithinTheSteps() throws {
+        let list = JSON.array(.init(repeating: 1, count: 2_000))
+        let equal = "{\"allOf\": [\(Array(repeating: "{\"const\": \(list)}", count: 9).joined(separator: ", "))]}"
+        #expect(try compiled(equal, .init(limits: .init(steps: 30_000))).violations(of: list) == [])
+        #expect(
+            try compiled(equal, .init(limits: .init(steps: 10_000))).violations(of: list).map(\.keyword) == ["limit"])
+        let other = "{\"items\": {\"not\": {\"const\": \(list)}}}"
+        #expect(try compiled(other, .init(limits: .init(steps: 20_000))).violations(of: list) == [])
+    }
+
+    @Test func longNamesArePaidFor() throws {
+        let name = String(repeating: "x", count: 64_000)
+        let objects = JSON.array(.init(repeating: .object(JSONObject((0..<20).map { ("k\($0)", 1) })), count: 50))
+        let options = JSONSchema.Options(limits: .init(steps: 10_000))
+        for schema in [
+            "{\"items\": {\"not\": {\"required\": [\"\(name)\"]}}}",
+            "{\"items\": {\"dependentRequired\": {\"\(name)\": [\"a\"]}}}",
+            "{\"items\": {\"dependentSchemas\": {\"\(name)\": false}}}",
+        ] {
+            #expect(try compiled(schema, options).violations(of: objects).map(\.keyword) == ["limit"])
+        }
+    }
+
+    @Test func longNumbersArePaidFor() throws {
+        let number = "1" + String(repeating: "7", count: 60_000)
+        let options = JSONSchema.Options(limits: .init(steps: 50_000))
+        for keyword in ["\"type\": \"integer\"", "\"minimum\": 1", "\"multipleOf\": 1", "\"enum\": [1.5, \(number)]"] {
+            let list = JSON.array(.init(repeating: try .parse(number), count: 6))
+            #expect(try compiled("{\"items\": {\(keyword)}}", options).violations(of: list).map(\.keyword) == ["limit"])
+        }
+    }
+
+    /// `unevaluatedItems` looks at all items again, on every level.
+    @Test func whatIsLeftOverIsPaidFor() throws {
+        var levels = (0..<100).map {
+            "\"d\($0)\": {\"$ref\": \"#/$defs/d\($0 + 1)\", \"unevaluatedProperties\": false}"
+        }
+        levels.append(#""d100": {"additionalProperties": true}"#)
+        let text = "{\"$ref\": \"#/$defs/d0\", \"$defs\": {\(levels.joined(separator: ", "))}}"
+        let wide = JSON.object(JSONObject((0..<2_000).map { ("m\($0)", 1) }))
+        let found = try compiled(text, .init(limits: .init(steps: 45_000))).violations(of: wide)
+        #expect(found.map(\.keyword) == ["limit"])
+        #expect(try compiled(text).violations(of: wide) == [])
+    }
+
+    @Test func dynamicReferencesPayForTheScopeTheySearch() throws {
+        var resources = (0..<300).map { "\"r\($0)\": {\"$id\": \"r\($0)\", \"$ref\": \"r\($0 + 1)\"}" }
+        resources.append(
+            ##""r300": {"$id": "r300", "items": {"$dynamicRef": "#m"}, "$defs": {"m": {"$dynamicAnchor": "m"}}}"##)
+        let text = "{\"$ref\": \"r0\", \"$defs\": {\(resources.joined(separator: ", "))}}"
+        let schema = try compiled(text, .init(limits: .init(steps: 20_000)))
+        #expect(schema.violations(of: .array(.init(repeating: 1, count: 10))) == [])
+        #expect(schema.violations(of: .array(.init(repeating: 1, count: 100))).map(\.keyword) == ["limit"])
+    }
+
+    /// A pattern in an instance is read and not compiled, and one that takes long to be read is paid for.
+    @Test func patternsInInstancesAreNotCompiled() throws {
+        let schema = try compiled(#"{"items": {"format": "regex"}}"#, .init(limits: .init(steps: 300_000)))
+        #expect(schema.violations(of: [#"(\p{L}{100}){9}"#, "(([a-z]{30}){30})"]) == [])
+        #expect(schema.violations(of: ["(", "(?=a)"]).map(\.keyword) == ["format", "format"])
+        let slow = JSON.string(String(repeating: #"\p{L}"#, count: 100))
+        #expect(schema.violations(of: [slow]).map(\.keyword) == ["limit"])
+        #expect(
+            schema.violations(of: [.string(String(repeating: #"\p{L}"#, count: 1_000))]).map(\.keyword) == ["limit"])
+    }
+
+    @Test func patternsThatTakeLongToCompileAreFaults() throws {
+        let pattern = #"{"pattern": "^"# + String(repeating: #"\\p{L}"#, count: 150) + "\"}"
+        let found = try faults("{\"anyOf\": [\(Array(repeating: pattern, count: 30).joined(separator: ", "))]}")
+        #expect(found.last == "/anyOf/10/pattern: the schema's patterns up to this one take too long to compile")
+        #expect(
+            try faults(#"{"pattern": ""# + String(repeating: #"\\p{L}"#, count: 201) + "\"}") == [
+                "/pattern: this pattern can't be used: it has 201 classes `\\p`, more than the 200 allowed"
+            ])
     }
 }

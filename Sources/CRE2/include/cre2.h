@@ -19,6 +19,9 @@ typedef struct cre2_pattern cre2_pattern;
 cre2_pattern *_Nullable cre2_compile(const char *_Nonnull pattern, size_t length, int64_t max_memory,
                                      char *_Nonnull error, size_t error_capacity);
 
+/// Whether a pattern's syntax is right, 1 or 0; then `error` is as above. Nothing is compiled.
+int cre2_parses(const char *_Nullable pattern, size_t length, char *_Nonnull error, size_t error_capacity);
+
 /// Frees a compiled pattern.
 void cre2_free(cre2_pattern *_Nonnull pattern);
 
