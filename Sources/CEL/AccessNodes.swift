@@ -5,18 +5,28 @@ final class PathNode: Node {
     enum Step: Sendable {
         case member(String, offset: Int)
         case index(CELValue, offset: Int)
+
+        /// How long a name is that has to be looked up.
+        var nameBytes: Int {
+            switch self {
+            case .member(let name, _), .index(.string(let name), _): name.utf8.count
+            case .index: 0
+            }
+        }
     }
 
     let name: String
     let slot: Int
     let steps: [Step]
     private let offset: Int
+    private let cost: Int
 
     init(name: String, slot: Int, offset: Int, steps: [Step] = []) {
         self.name = name
         self.slot = slot
         self.offset = offset
         self.steps = steps
+        cost = 1 + steps.reduce(0) { $0 + 1 + $1.nameBytes / 64 }
     }
 
     func appending(_ step: Step) -> PathNode {
@@ -24,7 +34,7 @@ final class PathNode: Node {
     }
 
     func evaluate(_ frame: inout Frame) throws(CELError) -> CELValue {
-        try frame.spend(1 + steps.count, at: offset)
+        try frame.spend(cost, at: offset)
         guard var value = frame.slots[slot] else {
             throw CELError(offset: offset, message: "the variable '\(name)' has no value")
         }
@@ -55,7 +65,7 @@ final class SelectNode: Node {
     }
 
     func evaluate(_ frame: inout Frame) throws(CELError) -> CELValue {
-        try frame.spend(at: offset)
+        try frame.spend(1 + field.utf8.count / 64, at: offset)
         return try Access.member(field, of: try operand.evaluate(&frame), at: offset)
     }
 }
@@ -73,7 +83,7 @@ final class HasNode: Node {
     }
 
     func evaluate(_ frame: inout Frame) throws(CELError) -> CELValue {
-        try frame.spend(at: offset)
+        try frame.spend(1 + field.utf8.count / 64, at: offset)
         let found = try Access.find(field, in: try operand.evaluate(&frame), at: offset)
         if case .object(let object) = found { return .bool(!object.isNull) }
         return .bool(found != nil)
@@ -95,7 +105,9 @@ final class IndexNode: Node {
     func evaluate(_ frame: inout Frame) throws(CELError) -> CELValue {
         try frame.spend(at: offset)
         let value = try operand.evaluate(&frame)
-        return try Access.element(try index.evaluate(&frame).native, of: value, at: offset)
+        let index = try frame.native(try index.evaluate(&frame), at: offset)
+        try frame.spend(hashing: index, at: offset)
+        return try Access.element(index, of: value, at: offset)
     }
 }
 

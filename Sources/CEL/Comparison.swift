@@ -6,8 +6,8 @@ enum Comparison {
     ///
     /// The work that it takes with long values is paid for.
     static func equal(_ a: CELValue, _ b: CELValue, _ frame: inout Frame, at offset: Int) throws(CELError) -> Bool {
-        let a = a.native
-        let b = b.native
+        let a = try frame.native(a, at: offset)
+        let b = try frame.native(b, at: offset)
         switch (a, b) {
         case (.null, .null): return true
         case (.bool(let x), .bool(let y)): return x == y
@@ -53,6 +53,7 @@ enum Comparison {
         for index in 0..<x.count {
             try frame.spend(at: offset)
             let (key, value) = try x.entry(index)
+            try frame.spend(hashing: key, at: offset)
             guard let found = try Access.lookUp(key, in: other, at: offset),
                 try equal(value, found, &frame, at: offset)
             else { return false }
@@ -63,6 +64,7 @@ enum Comparison {
     /// `a in b`: an element of a list or a key of a map.
     static func isIn(_ a: CELValue, _ b: CELValue, _ frame: inout Frame, at offset: Int) throws(CELError) -> Bool {
         guard let elements = b.elements else {
+            try frame.spend(hashing: a, at: offset)
             if case .map = b { return try Access.lookUp(a, in: b, at: offset) != nil }
             if try Entries(b) != nil { return try Access.lookUp(a, in: b, at: offset) != nil }
             throw CELError(offset: offset, message: "'in' takes a list or a map on its right, not \(Access.noun(b))")

@@ -167,6 +167,7 @@ final class CollectMapNode: Node {
             let value = try transform.evaluate(&frame)
             guard givesEntries else {
                 try frame.produce(32, at: offset)
+                try frame.spend(hashing: key, at: offset)
                 try map.add(key, value, at: offset)
                 continue
             }
@@ -179,6 +180,7 @@ final class CollectMapNode: Node {
             try frame.produce(elements: entries.count * 2, at: offset)
             for entry in 0..<entries.count {
                 let (key, value) = try entries.entry(entry)
+                try frame.spend(hashing: key, at: offset)
                 try map.add(key, value, at: offset)
             }
         }

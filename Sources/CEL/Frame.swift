@@ -33,6 +33,22 @@ struct Frame {
         try spend(1 + bytes / 64, at: offset)
     }
 
+    /// Pays for looking a key up, or adding one: it is hashed whole.
+    @inline(__always)
+    mutating func spend(hashing key: CELValue, at offset: Int) throws(CELError) {
+        switch key {
+        case .string(let text), .json(.string(let text)): try spend(text.utf8.count / 64, at: offset)
+        default: break
+        }
+    }
+
+    /// A JSON scalar as the language's own value; what reading a number of many digits takes is paid for.
+    @inline(__always)
+    mutating func native(_ value: CELValue, at offset: Int) throws(CELError) -> CELValue {
+        if case .json(.number(let number)) = value { try spend(number.literal.utf8.count / 64, at: offset) }
+        return value.native
+    }
+
     /// Pays for something built.
     ///
     /// To be called before it is built.

@@ -14,8 +14,8 @@ final class BinaryNode: Node {
 
     func evaluate(_ frame: inout Frame) throws(CELError) -> CELValue {
         try frame.spend(at: offset)
-        let a = try left.evaluate(&frame).native
-        let b = try right.evaluate(&frame).native
+        let a = try frame.native(try left.evaluate(&frame), at: offset)
+        let b = try frame.native(try right.evaluate(&frame), at: offset)
         switch symbol {
         case .equal: return .bool(try Comparison.equal(a, b, &frame, at: offset))
         case .notEqual: return .bool(try !Comparison.equal(a, b, &frame, at: offset))
@@ -43,7 +43,7 @@ final class NegateNode: Node {
 
     func evaluate(_ frame: inout Frame) throws(CELError) -> CELValue {
         try frame.spend(at: offset)
-        switch try operand.evaluate(&frame).native {
+        switch try frame.native(try operand.evaluate(&frame), at: offset) {
         case .int(let value):
             let (negated, overflow) = Int64(0).subtractingReportingOverflow(value)
             guard !overflow else { throw Arithmetic.overflow(at: offset) }
@@ -88,7 +88,8 @@ final class MapNode: Node {
         try frame.produce(elements: entries.count * 2, at: offset)
         var map = CELMap()
         for entry in entries {
-            let key = try entry.key.evaluate(&frame)
+            let key = try frame.native(try entry.key.evaluate(&frame), at: offset)
+            try frame.spend(hashing: key, at: offset)
             try map.add(key, try entry.value.evaluate(&frame), at: entry.offset)
         }
         return .map(map)

@@ -107,4 +107,49 @@ import Testing
         let source = "input.contains('\(part)b') || input.lastIndexOf('b\(part)') > 0"
         #expect(try evaluateJSON(source, input: "\"\(text)\"") == "false")
     }
+
+    /// A long key is hashed whole wherever it is looked up or added.
+    @Test(arguments: [
+        "input.o[input.k] == 1", "input.k in input.o", "{input.k: 1}.size() == 1", "input.o == input.o",
+        "[input.k].transformMapEntry(i, k, {k: i}).size() == 1",
+    ])
+    func longKeysArePaidFor(_ part: String) throws {
+        let key = String(repeating: "k", count: 100_000)
+        let members = (0..<20).map { "\"\($0)\": 0" }.joined(separator: ", ")
+        let input =
+            "{\"n\": [\((0..<20).map { String($0) }.joined(separator: ","))], \"k\": \"\(key)\","
+            + " \"o\": {\(members), \"\(key)\": 1}}"
+        #expect(try evaluateJSON(part, input: input) == "true")
+        let error = try failure("input.n.all(a, input.n.all(b, \(part)))", input: input)
+        #expect(error.message == "the expression takes more than 100000 steps")
+    }
+
+    @Test(arguments: [
+        "input.x > input.y", "input.x == input.y", "input.x + 1 > 0.0", "string(input.x) != ''", "-input.x < 0.0",
+        "[input.x].max() > 0", "[input.x, input.x].sum() > 0", "[input.x].distinct().size() == 1",
+        "'%s'.format([input.x]) != ''",
+    ])
+    func longNumbersArePaidFor(_ part: String) throws {
+        let number = "1" + String(repeating: "7", count: 50_000)
+        let input =
+            "{\"n\": [\((0..<20).map { String($0) }.joined(separator: ","))], \"x\": \(number), \"y\": \(number)}"
+        let error = try failure("input.n.map(a, input.n.map(b, \(part)))", input: input)
+        #expect(error.message == "the expression takes more than 100000 steps")
+    }
+
+    /// Errors are absorbed by `exists` and `||`, so refused patterns have their price, too.
+    @Test(arguments: [
+        #"x.matches(x + '\\p{L}')"#, #"x.matches('(\\p{L}{100}){9}' + x)"#, "x.matches('a?' + input.join('?'))",
+        "x.matches(input.map(y, 'a?').join('') + x)", #"x.matches(input.map(y, '\\p{L}').join('') + x)"#,
+    ])
+    func patternsThatAreKnownLateArePaidFor(_ part: String) throws {
+        let texts = "[" + (0..<1_000).map { "\"text \($0)\"" }.joined(separator: ",") + "]"
+        let error = try failure("input.exists(x, \(part) && false)", input: texts)
+        #expect(error.message == "the expression takes more than 100000 steps")
+    }
+
+    @Test func shortPatternsThatAreKnownLateAreCheap() throws {
+        let texts = "[" + (0..<500).map { "\"text \($0)\"" }.joined(separator: ",") + "]"
+        #expect(try evaluateJSON("input.all(x, x.matches('^' + x + '$'))", input: texts) == "true")
+    }
 }

@@ -68,10 +68,10 @@ final class CallNode: Node {
     func evaluate(_ frame: inout Frame) throws(CELError) -> CELValue {
         try frame.spend(at: offset)
         var call = Function.Call(name: name, offset: offset, count: arguments.count)
-        if arguments.count > 0 { call.a = try arguments[0].evaluate(&frame).native }
-        if arguments.count > 1 { call.b = try arguments[1].evaluate(&frame).native }
-        if arguments.count > 2 { call.c = try arguments[2].evaluate(&frame).native }
-        if arguments.count > 3 { call.d = try arguments[3].evaluate(&frame).native }
+        if arguments.count > 0 { call.a = try frame.native(try arguments[0].evaluate(&frame), at: offset) }
+        if arguments.count > 1 { call.b = try frame.native(try arguments[1].evaluate(&frame), at: offset) }
+        if arguments.count > 2 { call.c = try frame.native(try arguments[2].evaluate(&frame), at: offset) }
+        if arguments.count > 3 { call.d = try frame.native(try arguments[3].evaluate(&frame), at: offset) }
         return try body(call, &frame)
     }
 }

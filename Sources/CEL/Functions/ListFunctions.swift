@@ -19,14 +19,15 @@ enum ListFunctions {
     private static func sum(_ call: Function.Call, _ frame: inout Frame) throws(CELError) -> CELValue {
         guard let elements = call.a.elements else { throw call.mismatch() }
         guard elements.count > 0 else { return .int(0) }
-        var total = elements[0].native
+        var total = try frame.native(elements[0], at: call.offset)
         switch total {
         case .int, .uint, .double, .duration: break
         default: throw call.fault("'sum' adds numbers or durations, not \(Access.noun(total))")
         }
         for index in 1..<max(elements.count, 1) {
             try frame.spend(at: call.offset)
-            total = try Arithmetic.sum(total, elements[index].native, &frame, at: call.offset)
+            let next = try frame.native(elements[index], at: call.offset)
+            total = try Arithmetic.sum(total, next, &frame, at: call.offset)
         }
         return total
     }
@@ -43,7 +44,8 @@ enum ListFunctions {
         for index in 0..<elements.count {
             try frame.spend(at: call.offset)
             let candidate = elements[index]
-            let (a, b) = (candidate.native, best.native)
+            let a = try frame.native(candidate, at: call.offset)
+            let b = try frame.native(best, at: call.offset)
             switch try Comparison.order(a, b, &frame, at: call.offset) {
             case nil: throw call.fault("'\(call.name)' can't compare \(Access.noun(a)) with \(Access.noun(b))")
             case Comparison.Order.none?: throw call.fault("'\(call.name)' of a list with NaN")
@@ -88,7 +90,7 @@ enum ListFunctions {
         at offset: Int
     ) throws(CELError) {
         try frame.spend(at: offset)
-        let value = value.native
+        let value = try frame.native(value, at: offset)
         switch value {
         case .null: hasher.combine(0)
         case .bool(let truth): hasher.combine(truth)

@@ -8,8 +8,8 @@ enum RegexFunctions {
         .member("matches", takes(.string, .string, gives: .bool), body: matches),
     ]
 
-    /// What compiling a pattern costs, in steps: about what the largest program that RE2 makes of it takes.
-    static let compilationSteps = 2_000
+    /// What a microsecond costs, in steps: an evaluation with the default limits then takes 50 ms at most.
+    static let stepsOfMicrosecond = 2
 
     /// With a pattern that is known only now.
     private static let matches: Function.Body = { (call, frame) throws(CELError) in
@@ -20,9 +20,13 @@ enum RegexFunctions {
     }
 
     /// Compiles a pattern and gives a fault of it its place.
-    static func compile(_ pattern: String, at offset: Int) throws(CELError) -> RE2Pattern {
+    static func compile(
+        _ pattern: String,
+        memory: Int = RE2Pattern.largeMemory,
+        at offset: Int
+    ) throws(CELError) -> RE2Pattern {
         do {
-            return try RE2Pattern(pattern)
+            return try RE2Pattern(pattern, memory: memory)
         } catch {
             throw CELError(offset: offset, message: "this is not a regular expression: \(error)")
         }
@@ -34,10 +38,19 @@ extension Frame {
     fileprivate mutating func pattern(_ source: String, at offset: Int) throws(CELError) -> RE2Pattern {
         try spend(reading: source.utf8.count, at: offset)
         if let pattern = lastPattern, sameBytes(pattern.source, source) { return pattern }
-        try spend(RegexFunctions.compilationSteps, at: offset)
-        let pattern = try RegexFunctions.compile(source, at: offset)
-        lastPattern = pattern
-        return pattern
+        // Nothing is known of it but that it may be written to take long.
+        let perMicrosecond = RegexFunctions.stepsOfMicrosecond
+        try spend(RE2Pattern.parsingTime(of: source) * perMicrosecond, at: offset)
+        do throws(CELError) {
+            let pattern = try RegexFunctions.compile(source, memory: RE2Pattern.smallMemory, at: offset)
+            try spend(pattern.compilationTime * perMicrosecond, at: offset)
+            lastPattern = pattern
+            return pattern
+        } catch {
+            // Where errors are absorbed, as in `exists`, the next one may follow.
+            try spend(RE2Pattern.refusalTime * perMicrosecond, at: offset)
+            throw error
+        }
     }
 }
 

@@ -27,7 +27,7 @@ enum StringFormat {
             guard used < arguments.count else {
                 throw call.fault("there are more '%' clauses than the \(arguments.count) arguments")
             }
-            let value = arguments[used].native
+            let value = try frame.native(arguments[used], at: call.offset)
             used += 1
             try append(try text(of: value, verb, precision, call, &frame), to: &result, call, &frame)
         }
@@ -137,7 +137,7 @@ enum StringFormat {
         _ frame: inout Frame
     ) throws(CELError) -> String {
         try frame.spend(at: call.offset)
-        let value = value.native
+        let value = try frame.native(value, at: call.offset)
         if let text = value.scalarText {
             try frame.produce(text.utf8.count, at: call.offset)
             return text
