@@ -72,7 +72,7 @@ extension Decider {
 
     /// Past the pivot, or with its outcome unknown for good, a failure needs a person once nothing else can move.
     private func reasonToBeStuck() -> SagaFailure? {
-        guard reasonToTurn() == nil, let failure = firstFailedAction else { return nil }
+        guard let failure = firstFailedAction, reasonToTurn() == nil else { return nil }
         for (index, step) in state.steps.enumerated() where !step.isSkipped {
             switch step.action.phase {
             case .running, .waiting, .deferred: return nil

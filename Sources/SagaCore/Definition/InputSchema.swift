@@ -18,15 +18,29 @@ public struct InputSchema: Sendable {
         self.schema = schema
     }
 
+    /// How much of a place is told, in characters: names in an input may be as long as the input itself.
+    private static let longestPlace = 200
+
     /// All that is wrong with an input, each with its place: `/items/0/quantity must be at least 1`; empty when it fits.
+    ///
+    /// There are at most 100, a few hundred characters each; a check that takes too long is a fault, too.
     public func faults(of input: RawJSON) -> [String] {
         do throws(JSONError) {
             return schema.violations(of: try input.parsed()).map { violation in
-                let place = violation.pointer.tokens.isEmpty ? "the input" : violation.pointer.description
-                return "\(place) \(violation.message)"
+                "\(InputSchema.place(violation.pointer)) \(violation.message)"
             }
         } catch {
             return ["the input isn't JSON: \(error.message)"]
         }
+    }
+
+    private static func place(_ pointer: JSONPointer) -> String {
+        guard !pointer.tokens.isEmpty else { return "the input" }
+        let text = pointer.description
+        // A long place is cut in the middle: both ends say where to look.
+        guard text.utf8.count > longestPlace else { return text }
+        let scalars = text.unicodeScalars
+        guard scalars.count > longestPlace else { return text }
+        return String(scalars.prefix(longestPlace / 2)) + "…" + String(scalars.suffix(longestPlace / 2))
     }
 }

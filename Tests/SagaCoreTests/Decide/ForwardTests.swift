@@ -164,4 +164,20 @@ import Testing
         var saga = Specification(definition([step("a")], inputSchema: schema))
         saga.command(.pause, then: ["paused", "turn: – Saga.InvalidInput", "compensated"])
     }
+
+    /// The input may be of a megabyte, and a name in it nearly so: no more of it gets into the event than helps.
+    @Test func aRefusalIsShortHoweverLongTheInputsNames() throws {
+        let schema = try #require(
+            InputSchema(try JSON.parse(#"{"additionalProperties": {"items": {"type": "string"}}}"#)))
+        let name = String(repeating: "x", count: 100_000)
+        let items = Array(repeating: "1", count: 500).joined(separator: ",")
+        var saga = Specification(
+            definition([step("a")], inputSchema: schema), input: "{\"\(name)\": [\(items)]}")
+        saga.when(.takenUp(ownCalls: []), then: ["turn: – Saga.InvalidInput", "compensated"])
+        let faults = try #require(saga.state.failure?.message.split(separator: "; "))
+        #expect(faults.count == 100)
+        let place = "/" + String(repeating: "x", count: 99) + "…" + String(repeating: "x", count: 98) + "/0"
+        #expect(faults.first.map { String($0) } == place + " must be a string, not a number")
+        #expect(faults.last?.hasSuffix("has more violations than are told here") == true)
+    }
 }
