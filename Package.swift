@@ -191,7 +191,11 @@ let package = Package(
             dependencies: ["SagaCore", "SagaDatabase", "order-demo", "saga", "sagad"],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JSON", "SagaTestKit", "order-demo", "saga", "sagad"],
+            name: "EndToEndTests",
+            dependencies: [
+                "JSON", "PostgresClient", "SagaTestKit", "order-demo", "saga", "sagad",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
     ]
 )
