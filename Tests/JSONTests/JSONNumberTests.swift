@@ -58,6 +58,33 @@ import Testing
         #expect(JSONNumber.ecmaScriptText(Double(bitPattern: bits)) == text)
     }
 
+    /// RFC 8785 appendix B: these have no JSON.
+    @Test(arguments: [0x7FFF_FFFF_FFFF_FFFF, 0x7FF0_0000_0000_0000, 0xFFF0_0000_0000_0000] as [UInt64])
+    func whatIsNoNumberHasNoLiteral(_ bits: UInt64) {
+        #expect(JSONNumber(Double(bitPattern: bits)) == nil)
+    }
+
+    /// Whatever the digits, zeros and exponent, a literal goes through a document as it was written.
+    @Test func randomLiteralsSurvive() throws {
+        var random = SeededGenerator(seed: 3)
+        func digits(_ count: ClosedRange<Int>) -> String {
+            (0..<Int.random(in: count, using: &random)).map { _ in String(Int.random(in: 0...9, using: &random)) }
+                .joined()
+        }
+        for _ in 0..<5_000 {
+            var literal = Bool.random(using: &random) ? "-" : ""
+            literal += Bool.random(using: &random) ? "0" : "\(Int.random(in: 1...9, using: &random))" + digits(0...30)
+            if Bool.random(using: &random) { literal += "." + digits(1...30) }
+            if Bool.random(using: &random) {
+                literal += ["e", "E", "e+", "E-"][Int.random(in: 0...3, using: &random)] + digits(1...5)
+            }
+            let text = "{\"n\":[\(literal)]}"
+            #expect(try JSON.parse(text).text == text)
+            #expect(
+                String(decoding: try JSON.parse(text).canonical(numbers: .asWritten), as: UTF8.self) == text)
+        }
+    }
+
     @Test func shortestTextsReadBack() {
         var random = SeededGenerator(seed: 8785)
         for _ in 0..<20_000 {

@@ -61,6 +61,34 @@ import Testing
         )
         let sorted = try JSON.parse(value.canonical(numbers: .asWritten))
         #expect(sorted.objectValue?.keys == ["\r", "1", "\u{80}", "ö", "€", "\u{1F600}", "\u{FB33}"])
+        #expect(
+            sorted.objectValue?.values == [
+                "Carriage Return", "One", "Control", "Latin Small Letter O With Diaeresis", "Euro Sign",
+                "Emoji: Grinning Face", "Hebrew Letter Dalet With Dagesh",
+            ])
+    }
+
+    /// RFC 8785 §3.2.4: the example's canonical form, byte for byte.
+    @Test func canonicalBytesAreThoseOfTheRFC() throws {
+        let value = try JSON.parse(
+            #"""
+            {
+              "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
+              "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",
+              "literals": [null, true, false]
+            }
+            """#
+        )
+        let hex = """
+            7b 22 6c 69 74 65 72 61 6c 73 22 3a 5b 6e 75 6c 6c 2c 74 72
+            75 65 2c 66 61 6c 73 65 5d 2c 22 6e 75 6d 62 65 72 73 22 3a
+            5b 33 33 33 33 33 33 33 33 33 2e 33 33 33 33 33 33 33 2c 31
+            65 2b 33 30 2c 34 2e 35 2c 30 2e 30 30 32 2c 31 65 2d 32 37
+            5d 2c 22 73 74 72 69 6e 67 22 3a 22 e2 82 ac 24 5c 75 30 30
+            30 66 5c 6e 41 27 42 5c 22 5c 5c 5c 5c 5c 22 2f 22 7d
+            """
+        let bytes = hex.split(whereSeparator: \.isWhitespace).compactMap { UInt8($0, radix: 16) }
+        #expect(value.canonical(numbers: .ecmaScript) == bytes)
     }
 
     @Test func numbersBeyondADoubleStayAsWritten() throws {
