@@ -19,6 +19,10 @@ final class EngineThread: SerialExecutor {
         var nextNumber: UInt64 = 0
     }
 
+    /// Definitions and inputs are gone through by recursion, up to limits that take a megabyte, or several in a debug
+    /// build; `ulimit -s` has no say in it.
+    private static let stackBytes = 8 << 20
+
     private let state = Mutex(State())
     /// A byte from one end to the other wakes the thread.
     private let sleepingEnd: Int32
@@ -30,11 +34,15 @@ final class EngineThread: SerialExecutor {
         guard pipe(&ends) == 0 else { return nil }
         (sleepingEnd, wakingEnd) = (ends[0], ends[1])
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setstacksize(&attributes, EngineThread.stackBytes)
         var thread = pthread_t()
         let itself = Unmanaged.passRetained(self)
         let code = pthread_create(
             &thread,
-            nil,
+            &attributes,
             { argument in
                 if let argument { Unmanaged<EngineThread>.fromOpaque(argument).takeUnretainedValue().runJobs() }
                 return nil
