@@ -49,7 +49,7 @@ struct Validation {
 
     private mutating func giveUp(_ message: String) {
         guard stop == nil else { return }
-        stop = SchemaViolation(pointer: path, keyword: "limit", schemaPointer: JSONPointer(), message: message)
+        stop = SchemaViolation(pointer: JSONPointer(), keyword: "limit", schemaPointer: JSONPointer(), message: message)
     }
 
     /// Notes a violation, and answers false.

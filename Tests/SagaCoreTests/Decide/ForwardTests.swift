@@ -178,6 +178,6 @@ import Testing
         #expect(faults.count == 100)
         let place = "/" + String(repeating: "x", count: 99) + "…" + String(repeating: "x", count: 98) + "/0"
         #expect(faults.first.map { String($0) } == place + " must be a string, not a number")
-        #expect(faults.last?.hasSuffix("has more violations than are told here") == true)
+        #expect(faults.last == "the input has more violations than are told here")
     }
 }
