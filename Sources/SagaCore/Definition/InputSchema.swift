@@ -7,9 +7,16 @@ public struct InputSchema: Sendable {
     public let json: JSON
     private let schema: JSONSchema
 
-    /// - Returns: nil for what this program can't enforce; a definition that says so is refused when it is validated.
+    /// The schema of a registered definition, perhaps by an older program that didn't check it.
+    ///
+    /// One with unknown keywords or formats is then taken as the draft has it: these say nothing, the rest is enforced.
+    ///
+    /// - Returns: nil for what this program can't enforce at all; a definition that says so is refused when it is
+    ///   validated.
     public init?(_ json: JSON) {
-        guard let schema = JSONSchema.compile(json).schema else { return nil }
+        let asTheDraft = JSONSchema.Options(unknownKeywords: .annotations, assertsFormat: false)
+        guard let schema = JSONSchema.compile(json).schema ?? JSONSchema.compile(json, options: asTheDraft).schema
+        else { return nil }
         self.init(json, schema)
     }
 

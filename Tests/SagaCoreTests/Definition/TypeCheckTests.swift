@@ -1,3 +1,4 @@
+import JSON
 import SagaCore
 import Testing
 
@@ -147,6 +148,19 @@ import Testing
             DefinitionParser.parse(broken.bytes, checks: .stored).findings.map { "\($0.line):\($0.column) \($0.code)" }
                 == broken.expected("invalid-expression")
         )
+    }
+
+    /// An unknown keyword, which is an error in a file, doesn't switch the rest of a registered schema off.
+    @Test func aStoredSchemaIsEnforcedAsFarAsItCanBe() throws {
+        let text = #"""
+            {"saga": "s", "input": {"requird": ["b"], "required": ["a"], "properties": {"a": {"format": "colour"}}},
+             "steps": [{"name": "one", "action": {"noop": {}}, "compensation": "none"}]}
+            """#
+        #expect(DefinitionParser.parse(Array(text.utf8)).definition == nil)
+        let stored = try #require(DefinitionParser.parse(Array(text.utf8), checks: .stored).definition)
+        let schema = try #require(stored.inputSchema)
+        #expect(schema.faults(of: try RawJSON(validating: "{}")) == ["the input has no `a`"])
+        #expect(schema.faults(of: try RawJSON(validating: #"{"a": "x"}"#)) == [])
     }
 
     /// Expressions are compiled to the same programs either way: what a saga does must not hang on how it was read.

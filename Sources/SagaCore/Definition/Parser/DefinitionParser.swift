@@ -179,17 +179,16 @@ public enum DefinitionParser {
             return nil
         }
         let json = node.json
+        if checks == .stored { return InputSchema(json) }
         let (schema, faults) = JSONSchema.compile(json)
-        if checks == .all {
-            for fault in faults {
-                let name = fault.isAboutName ? node.keyRange(at: fault.pointer) : nil
-                reader.log.error(
-                    .invalidSchema,
-                    at: (name ?? node[fault.pointer]?.range ?? node.range).lowerBound,
-                    "`input`: \(fault.message)",
-                    hint: fault.hint
-                )
-            }
+        for fault in faults {
+            let name = fault.isAboutName ? node.keyRange(at: fault.pointer) : nil
+            reader.log.error(
+                .invalidSchema,
+                at: (name ?? node[fault.pointer]?.range ?? node.range).lowerBound,
+                "`input`: \(fault.message)",
+                hint: fault.hint
+            )
         }
         return schema.map { InputSchema(json, $0) }
     }
