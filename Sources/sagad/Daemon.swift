@@ -152,7 +152,7 @@ actor Daemon {
             invoker: invoker,
             clock: BootClock(thread: thread),
             identity: DaemonIdentity(host: Self.hostName(), pid: getpid(), version: programVersion),
-            parse: { DefinitionParser.parse($0, checks: .stored).definition },
+            parse: { [logger] in Self.definition($0, logger) },
             logger: logger,
             executor: thread
         )
@@ -180,6 +180,20 @@ actor Daemon {
             throw StartFailure("SSL_CERT_FILE: \(error)")
         }
         return configuration
+    }
+
+    /// A registered definition; nil when this program can't read it.
+    private static func definition(_ document: [UInt8], _ logger: Logger) -> Definition? {
+        let parsed = DefinitionParser.parse(document, checks: .stored)
+        if let definition = parsed.definition {
+            for warning in parsed.findings {
+                logger.warning(
+                    "\(warning.message)",
+                    metadata: ["definition": "\(definition.name)", "version": "\(definition.digest.version)"]
+                )
+            }
+        }
+        return parsed.definition
     }
 
     private static func hostName() -> String {

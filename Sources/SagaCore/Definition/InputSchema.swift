@@ -28,9 +28,12 @@ public struct InputSchema: Sendable {
     /// How much of a place is told, in characters: names in an input may be as long as the input itself.
     private static let longestPlace = 200
 
+    /// The most that `faults` gives; the last then says that there are more.
+    public static let mostFaults = JSONSchema.Limits().violations
+
     /// All that is wrong with an input, each with its place: `/items/0/quantity must be at least 1`; empty when it fits.
     ///
-    /// There are at most 100, a few hundred characters each; a check that takes too long is a fault, too.
+    /// There are at most `mostFaults`, a few hundred characters each; a check that takes too long is a fault, too.
     public func faults(of input: RawJSON) -> [String] {
         do throws(JSONError) {
             return schema.violations(of: try input.parsed()).map { violation in

@@ -53,7 +53,8 @@ struct StartCommand: AsyncParsableCommand {
         if let key, (try? await SagaReader(pool: pool).find(key)) != nil { return }
         if faults.count == 1 { throw CommandFailure("the input breaks the schema of \(name): \(faults[0])") }
         for fault in faults { Output.error(fault.sanitized) }
-        throw CommandFailure("the input breaks the schema of \(name) in \(faults.count) places")
+        let count = faults.count < InputSchema.mostFaults ? "\(faults.count)" : "many"
+        throw CommandFailure("the input breaks the schema of \(name) in \(count) places")
     }
 
     private func inputSchema(_ pool: PostgresPool) async throws -> [UInt8]? {

@@ -137,6 +137,15 @@ import Testing
     }
 
     /// What an older program accepted stays readable, whatever this one would say of it.
+    @Test func aStoredSchemaThatCannotBeEnforcedIsToldOf() {
+        let text = #"{"saga": "s", "input": {"pattern": "(?=a)"}, "steps": [{"name": "a", "action": {"noop": {}}}]}"#
+        let stored = DefinitionParser.parse(Array(text.utf8), checks: .stored)
+        #expect(stored.definition != nil)
+        #expect(stored.definition?.inputSchema?.json == nil)
+        #expect(stored.findings.map(\.code) == ["invalid-schema"])
+        #expect(stored.findings.map(\.severity) == [.warning])
+    }
+
     @Test func storedDefinitionsAreReadWithoutTypes() {
         let text = Self.text(#"["${ input.customer.nmae }", "${ input.id < 1 }", "${ input.ttl }"]"#, when: "'a' + 'b'")
         let stored = DefinitionParser.parse(text.bytes, checks: .stored)

@@ -31,8 +31,9 @@ public enum DefinitionParser {
     public enum Checks: Sendable, Hashable {
         /// Everything: for files that people write.
         case all
-        /// Only what a definition needs to be run, without warnings and without checks by types: for those that were
-        /// registered, perhaps by an older program, and must stay readable however strict this one has become.
+        /// Only what a definition needs to be run, without checks by types, and with the one warning that its input's
+        /// schema can't be enforced: for those that were registered, perhaps by an older program, and must stay
+        /// readable however strict this one has become.
         case stored
     }
 
@@ -56,10 +57,14 @@ public enum DefinitionParser {
         let (definition, name) = read(root, checks, log)
         return ParsedDefinition(
             definition: log.hasErrors ? nil : definition,
-            findings: checks == .all ? log.findings : log.findings.filter { $0.severity == .error },
+            findings: checks == .all ? log.findings : log.findings.filter(Self.mattersWhenStored),
             name: name,
             namePlace: log.place(at: root["saga"]?.range.lowerBound ?? 0)
         )
+    }
+
+    private static func mattersWhenStored(_ finding: Finding) -> Bool {
+        finding.severity == .error || finding.code == Finding.Code.invalidSchema.rawValue
     }
 
     /// The file as JSON; nil when it isn't any, which is then reported.
@@ -179,8 +184,15 @@ public enum DefinitionParser {
             return nil
         }
         let json = node.json
-        if checks == .stored { return InputSchema(json) }
         let (schema, faults) = JSONSchema.compile(json)
+        if checks == .stored {
+            let enforced = schema.map { InputSchema(json, $0) } ?? InputSchema(json)
+            if enforced == nil, let fault = faults.first {
+                let message = "inputs aren't checked, since the schema can't be enforced: \(fault.message)"
+                reader.log.warning(.invalidSchema, at: node.range.lowerBound, message, hint: fault.hint)
+            }
+            return enforced
+        }
         for fault in faults {
             let name = fault.isAboutName ? node.keyRange(at: fault.pointer) : nil
             reader.log.error(
