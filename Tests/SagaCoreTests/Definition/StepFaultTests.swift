@@ -23,7 +23,7 @@ import Testing
         BadDefinition("invalid-value", step: #""action": {"noop": {}}, "compensation": ▸"None""#),
         BadDefinition("invalid-value", step: #""action": {"noop": {}}, "compensateWhen": ▸"done""#),
         BadDefinition("missing-key", step: #""action": ▸{"timeout": "1s"}"#),
-        BadDefinition("missing-key unknown-key", step: #""action": ▸{▸"sql": "select 1"}"#),
+        BadDefinition("unknown-key", step: #""action": {▸"sql": "select 1"}"#),
         BadDefinition("conflicting-keys", step: #""action": {"noop": {}, ▸"pass": 1}"#),
         BadDefinition("conflicting-keys", step: #""action": {"noop": {}, ▸"outcomes": {"409": "done"}}"#),
         BadDefinition("unknown-key", step: #""action": {"noop": {▸"a": 1}}"#),

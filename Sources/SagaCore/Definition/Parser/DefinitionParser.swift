@@ -122,7 +122,7 @@ public enum DefinitionParser {
         let policy = reader.choice("onCompensationFailure", CompensationFailurePolicy.self) ?? .halt
         let defaults = StepDefaults(reader["defaults"], log: log)
 
-        let stepNames = (root["steps"]?.elements ?? []).prefix(StepParser.most).compactMap { $0["name"]?.stringValue }
+        let stepNames = (reader["steps"]?.elements ?? []).prefix(StepParser.most).compactMap { $0["name"]?.stringValue }
         let ledger = ExpressionLedger(stepNames: stepNames, input: input?.json, isTyped: checks == .all, log: log)
         let operations = OperationParser(
             services: ServiceTable(reader["services"], log: log),
@@ -133,7 +133,7 @@ public enum DefinitionParser {
         let drafts = parser.steps(reader.required("steps"))
         let output = reader["output"].map { ledger.template($0, .output) }
 
-        let isWhole = (root["steps"]?.elements?.count ?? 0) == drafts.count
+        let isWhole = reader["steps"]?.elements?.count == drafts.count
         let order = GraphChecks(steps: drafts, log: log)
         let pivot = order.pivot()
         // With steps left out their names would be unknown: one fault is enough.

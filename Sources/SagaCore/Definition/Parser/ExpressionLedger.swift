@@ -151,7 +151,7 @@ extension ExpressionLedger {
                 .neverEqual,
                 at: place.offset,
                 "this is never \(quoted(text))",
-                hint: Self.hint(text, among: values)
+                hint: hint(text, among: values, count: values.count)
             )
         }
     }
@@ -163,22 +163,22 @@ extension ExpressionLedger {
                 .unknownMember,
                 at: place.offset,
                 "\(title) has no \(quoted(name))",
-                hint: Self.hint(name, among: record.members.keys.sorted())
+                hint: hint(name, among: record.members.keys.sorted(), count: record.members.count)
             )
         } else {
             log.warning(
                 .unknownInput,
                 at: place.offset,
                 "the input's schema states no \(quoted(name)) in \(title)",
-                hint: NearestName.hint(name, among: record.members.keys.sorted()) ?? "state it under `properties`"
+                hint: log.nearest(name, among: record.members.keys.sorted()) ?? "state it under `properties`"
             )
         }
     }
 
     /// The nearest of some names, or all of them if they aren't too many.
-    private static func hint(_ name: String, among names: [String]) -> String? {
-        if let nearest = NearestName.hint(name, among: names) { return nearest }
-        return names.isEmpty || names.count > 12 ? nil : "there is \(wordList(names.map(quoted)))"
+    private func hint(_ name: String, among names: @autoclosure () -> [String], count: Int) -> String? {
+        if let nearest = log.nearest(name, among: names()) { return nearest }
+        return (1...12).contains(count) ? "there is \(wordList(names().map(quoted)))" : nil
     }
 
     private func isAsked(_ path: [String], _ site: ExpressionSite) -> Bool {

@@ -7,11 +7,16 @@ final class FindingLog {
     /// More than anyone reads: a hostile file can't make the report larger than this.
     static let most = 1_000
 
+    /// How many names are compared for hints at most: enough for every finding of a file that a person wrote. Without
+    /// a limit a file of many long names and as many that are none would take minutes.
+    private static let mostComparisons = 10_000
+
     private let bytes: [UInt8]
     private let places: TextPlaces
     private let file: String?
     private var collected: [Finding] = []
     private(set) var hasErrors = false
+    private var comparisonsLeft = mostComparisons
 
     init(bytes: [UInt8], file: String?) {
         self.bytes = bytes
@@ -37,6 +42,16 @@ final class FindingLog {
         hint: @autoclosure () -> String? = nil
     ) {
         if !isFull { add(.warning, code, at: offset(), message(), hint()) }
+    }
+
+    /// A hint at the name that was probably meant; nil when none is near, or too many names were compared already.
+    ///
+    /// - Parameter candidates: evaluated only if it is used.
+    func nearest(_ name: String, among candidates: @autoclosure () -> [String]) -> String? {
+        guard comparisonsLeft > 0 else { return nil }
+        let candidates = candidates()
+        comparisonsLeft -= candidates.count
+        return NearestName.hint(name, among: candidates)
     }
 
     /// The place of a byte, both from 1.

@@ -19,6 +19,7 @@ struct GraphChecks {
         var predecessors: [[Int]] = []
         var isWhole = true
         for (index, step) in steps.enumerated() {
+            if step.hasFaultyAfter { isWhole = false }
             guard let after = step.after else {
                 predecessors.append(index > 0 ? [index - 1] : [])
                 continue
@@ -39,12 +40,15 @@ struct GraphChecks {
 
     private func predecessor(_ entry: (name: String, offset: Int), of index: Int, known: [Int]) -> Int? {
         guard let other = indices[entry.name] else {
-            let names = steps.enumerated().compactMap { $0.offset == index ? nil : $0.element.name }
+            // The step is there: its name is the fault.
+            if steps.contains(where: { $0.name == nil && $0.statedName == entry.name }) { return nil }
             log.error(
                 .unknownStep,
                 at: entry.offset,
                 "there is no step \(quoted(entry.name))",
-                hint: NearestName.hint(entry.name, among: names)
+                hint: log.nearest(
+                    entry.name,
+                    among: steps.enumerated().compactMap { $0.offset == index ? nil : $0.element.name })
             )
             return nil
         }
@@ -150,7 +154,10 @@ struct GraphChecks {
                     hint: "leave out its `compensation`"
                 )
             }
-            if let graph, let pivot, hasOnePivot, index != pivot { checkOrder(of: index, graph, pivot: pivot) }
+            if let graph, let pivot, hasOnePivot, index != pivot, !checkOrder(of: index, graph, pivot: pivot) {
+                // Whether it needs an undo follows from where it belongs.
+                continue
+            }
             // Without an order nobody can tell which steps come after the pivot.
             let isUnordered = graph == nil && pivot != nil
             let isAfterPivot = pivot.map { graph?.ancestors[index].contains($0) ?? false } ?? false
@@ -166,13 +173,15 @@ struct GraphChecks {
         }
     }
 
-    private func checkOrder(of index: Int, _ graph: StepGraph, pivot: Int) {
-        guard !graph.ancestors[index].contains(pivot), !graph.descendants[index].contains(pivot) else { return }
+    /// - Returns: whether the step comes before or after the pivot.
+    private func checkOrder(of index: Int, _ graph: StepGraph, pivot: Int) -> Bool {
+        guard !graph.ancestors[index].contains(pivot), !graph.descendants[index].contains(pivot) else { return true }
         log.error(
             .pivotOrder,
             at: steps[index].offset,
             "\(steps[index].title) comes neither before nor after the pivot `\(steps[pivot].name ?? "")`",
             hint: "name one of the two in the other's `after`"
         )
+        return false
     }
 }

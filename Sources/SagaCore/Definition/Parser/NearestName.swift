@@ -7,46 +7,60 @@ enum NearestName {
 
     /// The candidate nearest to `name`, the first of equals; nil when none is near enough to be meant.
     ///
-    /// Near is at most a third of the longer name in edits, or a name of which `name` is the beginning.
+    /// Near is at most a third of the longer name in edits, and not more than `mostEdits`, or a name of which `name` is
+    /// the beginning.
     static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().utf8.prefix(longest + 1))
         guard !wanted.isEmpty, wanted.count <= longest else { return nil }
         var best: (distance: Int, candidate: String)?
         var extended: String?
-        for candidate in candidates {
+        for candidate in candidates where candidate.utf8.count <= longest {
             let other = Array(candidate.lowercased().utf8)
-            guard other.count <= longest else { continue }
             if extended == nil, wanted.count >= 3, other.starts(with: wanted) { extended = candidate }
             let longer = max(wanted.count, other.count)
-            let allowed = min((longer + 2) / 3, longer - 1)
-            guard abs(wanted.count - other.count) <= allowed else { continue }
-            let distance = edits(wanted, other)
-            if distance <= allowed, best.map({ distance < $0.distance }) ?? true { best = (distance, candidate) }
+            // Only what is nearer than the best so far matters.
+            let allowed = min((longer + 2) / 3, longer - 1, mostEdits, (best?.distance ?? .max) - 1)
+            guard allowed >= 0, let distance = edits(wanted, other, atMost: allowed) else { continue }
+            best = (distance, candidate)
+            if distance == 0 { break }
         }
         return best?.candidate ?? extended
     }
 
     private static let longest = 64
+    /// More than that is another name.
+    private static let mostEdits = 4
 
     /// How many insertions, deletions, replacements and swaps of neighbours lead from one to the other
-    /// (optimal string alignment distance).
-    static func edits(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    /// (optimal string alignment distance); nil when they are more than `limit`.
+    ///
+    /// Only the band of the table is filled in which a distance can be within the limit (Ukkonen, 1985).
+    static func edits(_ left: [UInt8], _ right: [UInt8], atMost limit: Int) -> Int? {
+        guard abs(left.count - right.count) <= limit else { return nil }
+        let beyond = limit + 1
         var beforeLast: [Int] = []
-        var last = Array(0...right.count)
-        for row in 0..<left.count {
-            var current = [row + 1]
-            current.reserveCapacity(right.count + 1)
-            for column in 0..<right.count {
-                let replaced = last[column] + (left[row] == right[column] ? 0 : 1)
-                var least = min(replaced, last[column + 1] + 1, current[column] + 1)
+        var last = (0...right.count).map { min($0, beyond) }
+        var current = last
+        var leastOfLast = 0
+        for row in left.indices {
+            let first = max(0, row - limit)
+            let end = min(right.count, row + limit + 1)
+            current[first] = first == 0 ? min(row + 1, beyond) : beyond
+            var least = current[first]
+            for column in first..<max(first, end) {
+                var cost = min(last[column] + (left[row] == right[column] ? 0 : 1), current[column] + 1)
+                if column < row + limit { cost = min(cost, last[column + 1] + 1) }
                 if row > 0, column > 0, left[row] == right[column - 1], left[row - 1] == right[column] {
-                    least = min(least, beforeLast[column - 1] + 1)
+                    cost = min(cost, beforeLast[column - 1] + 1)
                 }
-                current.append(least)
+                current[column + 1] = min(cost, beyond)
+                least = min(least, cost)
             }
-            beforeLast = last
-            last = current
+            // A swap looks back two rows, so one row beyond the limit doesn't end it.
+            if least > limit, leastOfLast > limit { return nil }
+            leastOfLast = least
+            (beforeLast, last, current) = (last, current, last)
         }
-        return last[right.count]
+        return last[right.count] <= limit ? last[right.count] : nil
     }
 }

@@ -7,6 +7,12 @@ struct ObjectReader {
     let log: FindingLog
     /// What the object is, for messages, such as "a step".
     let subject: String
+    /// Whether the object has a key that it may not have.
+    let hasUnknownKeys: Bool
+    /// Keys that aren't there, but that an unknown one was probably meant for: they aren't missing too.
+    private let meant: Set<String>
+    /// What stands under such a key that is it but for a slip.
+    private let slips: [String: LocatedJSON.Member]
 
     /// Reports unknown keys; nil when the node is not an object. (Duplicate keys are found once for the whole file.)
     init?(_ node: LocatedJSON, _ subject: String, keys: [String], log: FindingLog) {
@@ -17,44 +23,59 @@ struct ObjectReader {
         self.node = node
         self.log = log
         self.subject = subject
-        for member in members where !keys.contains(where: { sameBytes($0, member.key) }) {
+        let unknown = members.filter { member in !keys.contains { sameBytes($0, member.key) } }
+        hasUnknownKeys = !unknown.isEmpty
+        var meant: Set<String> = []
+        var slips: [String: LocatedJSON.Member] = [:]
+        for member in unknown.prefix(FindingLog.most + 1) {
+            let hint = KeyHint(member.key, in: subject, keys: keys)
             log.error(
                 .unknownKey,
                 at: member.keyRange.lowerBound,
                 "unknown key \(quoted(member.key)) in \(subject)",
-                hint: NearestName.hint(member.key, among: keys) ?? "its keys are \(keys.joined(separator: ", "))"
+                hint: hint.text
             )
+            guard let key = hint.meant, !meant.contains(key), node[key] == nil else { continue }
+            meant.insert(key)
+            if hint.isSlip { slips[key] = member }
         }
+        self.meant = meant
+        self.slips = slips
     }
 
-    /// The value of a key, whatever its kind.
-    subscript(key: String) -> LocatedJSON? { node[key] }
+    /// The value of a key, whatever its kind; of a misspelt one too, so that one fault doesn't make others.
+    subscript(key: String) -> LocatedJSON? { node[key] ?? slips[key]?.value }
+
+    /// Whether a key is there, or an unknown one was probably meant for it.
+    func isMeant(_ key: String) -> Bool { node[key] != nil || meant.contains(key) }
 
     /// Where a key stands; the object's own place when it isn't there.
     func keyOffset(_ key: String) -> Int {
-        node.members?.last { sameBytes($0.key, key) }?.keyRange.lowerBound ?? node.range.lowerBound
+        let member = node.members?.last { sameBytes($0.key, key) } ?? slips[key]
+        return member?.keyRange.lowerBound ?? node.range.lowerBound
     }
 
     /// The value of a key that must be there.
     func required(_ key: String, hint: String? = nil) -> LocatedJSON? {
-        if let value = node[key] { return value }
+        if let value = self[key] { return value }
+        if isMeant(key) { return nil }
         log.error(.missingKey, at: node.range.lowerBound, "\(subject) has no `\(key)`", hint: hint)
         return nil
     }
 
     func string(_ key: String) -> String? {
-        node[key].flatMap { log.string($0, "`\(key)`") }
+        self[key].flatMap { log.string($0, "`\(key)`") }
     }
 
     func bool(_ key: String) -> Bool? {
-        guard let value = node[key] else { return nil }
+        guard let value = self[key] else { return nil }
         if value.boolValue == nil { log.wrongKind(value, "`\(key)`", expected: "true or false") }
         return value.boolValue
     }
 
     /// A whole number within `range`.
     func integer(_ key: String, _ range: ClosedRange<Int>) -> Int? {
-        guard let value = node[key] else { return nil }
+        guard let value = self[key] else { return nil }
         guard let number = value.numberValue else {
             log.wrongKind(value, "`\(key)`", expected: "a whole number")
             return nil
@@ -72,7 +93,7 @@ struct ObjectReader {
     func number(_ key: String, _ range: ClosedRange<Double>, excluding excluded: Double? = nil, words: String)
         -> Double?
     {
-        guard let value = node[key] else { return nil }
+        guard let value = self[key] else { return nil }
         guard let number = value.numberValue?.double else {
             log.wrongKind(value, "`\(key)`", expected: "a number")
             return nil
@@ -84,7 +105,7 @@ struct ObjectReader {
 
     /// A duration; zero only where it means something.
     func duration(_ key: String, zero: ZeroDuration = .isAnError) -> TimeSpan? {
-        guard let value = node[key] else { return nil }
+        guard let value = self[key] else { return nil }
         if zero == .isAllowed, value.numberValue?.literal == "0" { return .zero }
         guard let text = value.stringValue else {
             let example = value.numberValue.map { "\"\($0.literal)s\"" } ?? "\"30s\""
@@ -106,7 +127,7 @@ struct ObjectReader {
     /// One of the words of an enumeration.
     func choice<Choice: RawRepresentable & CaseIterable>(_ key: String, _: Choice.Type) -> Choice?
     where Choice.RawValue == String {
-        guard let text = string(key), let value = node[key] else { return nil }
+        guard let text = string(key), let value = self[key] else { return nil }
         if let choice = Choice(rawValue: text) { return choice }
         let words = Choice.allCases.map(\.rawValue)
         log.error(

@@ -70,7 +70,7 @@ struct OperationParser {
                 "\(reader.subject) has both `\(stated[0])` and `\(stated[1])`",
                 hint: "it does one thing"
             )
-        } else {
+        } else if !reader.hasUnknownKeys {
             log.error(
                 .missingKey,
                 at: reader.node.range.lowerBound,
@@ -190,12 +190,16 @@ extension OperationParser {
                 .unknownService,
                 at: node.range.lowerBound,
                 "there is no service \(quoted(name))",
-                hint: NearestName.hint(name, among: services.names)
-                    ?? (services.names.isEmpty
-                        ? "state it under `services`" : "`services` has \(wordList(services.names.map { "`\($0)`" }))")
+                hint: log.nearest(name, among: services.names) ?? servicesHint
             )
         }
         return nil
+    }
+
+    /// All services, if they aren't too many to be read.
+    private var servicesHint: String {
+        services.names.isEmpty || services.names.count > 12
+            ? "state it under `services`" : "`services` has \(wordList(services.names.map(quoted)))"
     }
 
     /// A whole `url`: up to its path it is a service of its own, behind that a path.
@@ -246,11 +250,14 @@ extension OperationParser {
             case .expression, .array, .object: nil
             }
         guard let beginning, beginning.hasPrefix("/") || beginning.hasPrefix("?") else {
+            let isWholeURL = beginning.map { $0.hasPrefix("http://") || $0.hasPrefix("https://") } ?? false
             log.error(
                 .invalidPath,
                 at: offset,
                 "\(subject) must begin with `/`",
-                hint: "what expressions give is percent-encoded, a `/` too"
+                hint: isWholeURL
+                    ? "a whole URL is stated as `url`, in place of `service` and `path`"
+                    : "what expressions give is percent-encoded, a `/` too"
             )
             return false
         }

@@ -75,11 +75,13 @@ struct ReferenceChecks {
         }
         let name = reference.path[1]
         guard let index = indices[name] else {
+            // The step is there: its name is the fault.
+            if steps.contains(where: { $0.name == nil && $0.statedName == name }) { return }
             log.error(
                 .unknownStep,
                 at: reference.offset(1),
                 "there is no step \(quoted(name))",
-                hint: NearestName.hint(name, among: steps.compactMap(\.name))
+                hint: log.nearest(name, among: steps.compactMap(\.name))
             )
             return
         }

@@ -116,6 +116,9 @@ struct SchemaTypes {
         return Set(texts) == ["integer", "number"] ? "number" : nil
     }
 
+    /// As many texts as are compared with each text of an expression.
+    private static let mostListed = 256
+
     /// What `const` and `enum` tell.
     private static func listed(_ keywords: JSONObject) -> CELType {
         let values: [JSON]
@@ -127,7 +130,7 @@ struct SchemaTypes {
             return .dyn
         }
         let texts = values.compactMap(\.stringValue)
-        if texts.count == values.count { return .oneOf(texts) }
+        if texts.count == values.count { return texts.count <= mostListed ? .oneOf(texts) : .string }
         switch Set(values.map(\.kind)) {
         case [.number]: return .number
         case [.bool]: return .bool

@@ -13,10 +13,14 @@ struct StepDraft {
 
     /// nil when it is missing or can't be one.
     var name: String?
+    /// What stands for the name, also if it can't be one.
+    var statedName: String?
     /// Where to report what concerns the step as a whole.
     var offset: Int
     /// The names that it waits for; nil stands for the step before it in the file.
     var after: [(name: String, offset: Int)]?
+    /// Whether nobody can tell what the step waits for, since its `after` is faulty.
+    var hasFaultyAfter = false
     var when: CELProgram?
     var whenOffset = 0
     /// What `when` always comes to, if it reads nothing; null counts as false.
@@ -77,9 +81,12 @@ struct StepParser {
         if let name = reader.required("name") {
             draft.offset = name.range.lowerBound
             draft.name = log.name(name, "a step's name")
+            draft.statedName = name.stringValue
         }
         _ = reader.string("description")
         draft.after = after(reader["after"])
+        draft.hasFaultyAfter =
+            reader["after"].map { $0.elements?.allSatisfy { $0.stringValue != nil } != true } ?? reader.isMeant("after")
         draft.when = ledger.condition(reader["when"], ofStep: index)
         draft.constantWhen = draft.when.flatMap(constant)
         draft.whenOffset = reader["when"]?.range.lowerBound ?? 0
@@ -87,11 +94,14 @@ struct StepParser {
         if let node = reader["compensation"] {
             draft.compensation = compensation(node, index: index)
             draft.compensationOffset = reader.keyOffset("compensation")
+        } else if reader.isMeant("compensation") {
+            draft.compensation = .none
         }
         draft.compensateWhen = reader.choice("compensateWhen", CompensateWhen.self)
-        draft.isPivot = reader.bool("pivot") ?? false
+        // Written as a text it is a fault, but meant all the same: else the step would lack a compensation too.
+        draft.isPivot = reader.bool("pivot") ?? (reader["pivot"]?.stringValue == "true")
         draft.pivotOffset = reader.keyOffset("pivot")
-        if reader["action"] == nil, reader["compensation"] == nil {
+        if !reader.isMeant("action"), !reader.isMeant("compensation") {
             log.warning(
                 .emptyStep,
                 at: draft.offset,
@@ -136,6 +146,12 @@ struct StepParser {
 
     private mutating func compensation(_ node: LocatedJSON, index: Int) -> StepDraft.Compensation {
         guard let text = node.stringValue else {
+            guard node.members != nil else {
+                log.wrongKind(
+                    node, "`compensation`", expected: "an object or \"none\"",
+                    hint: "write \"none\" when the step needs no undo")
+                return .none
+            }
             return .operation(operations.operation(node, "compensation", .compensation(index)))
         }
         if text != "none" {
