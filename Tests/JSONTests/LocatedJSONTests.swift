@@ -22,6 +22,26 @@ import Testing
         #expect(places.place(at: 10_000) == (5, 1))
     }
 
+    /// Places in long lines, with characters of several bytes across the blocks that are counted by.
+    @Test func placesInLongLines() {
+        for text in [
+            String(repeating: "aé", count: 1_500), String(repeating: "\u{1F600}", count: 1_024) + "\n" + "b",
+            String(repeating: "x", count: 2_047) + "\n" + String(repeating: "é", count: 2_000), "", "\n",
+        ] {
+            let bytes = Array(text.utf8)
+            let places = TextPlaces(bytes)
+            var line = 1
+            var column = 1
+            var offset = 0
+            for scalar in text.unicodeScalars {
+                #expect(places.place(at: offset) == (line, column))
+                offset += String(scalar).utf8.count
+                (line, column) = scalar == "\n" ? (line + 1, 1) : (line, column + 1)
+            }
+            #expect(places.place(at: offset) == (line, column))
+        }
+    }
+
     @Test func mapsDecodedOffsetsToTheSource() throws {
         let source = #"["a\"é\u00e9\ud83d\ude00z", "plain"]"#
         let bytes = Array(source.utf8)
