@@ -27,6 +27,17 @@ import Testing
         #expect(excerpt(text) == [#"    2 |  "output": "${ steps.bb.output }"}"#, "      |                      ^~"])
     }
 
+    @Test func aTextInAnExpressionIsWithItsQuotes() {
+        let text = #"""
+            {"saga": "s", "steps": [{"name": "a", "action": {"noop": {}}}],
+             "output": "${ steps.a.status == 'done' }"}
+            """#
+        #expect(
+            excerpt(text) == [
+                #"    2 |  "output": "${ steps.a.status == 'done' }"}"#, "      |                                  ^~~~~~",
+            ])
+    }
+
     @Test func aValueInBracketsIsUnderlinedWhole() {
         let text = #"{"saga": {"a": "}"}, "steps": [{"name": "a", "action": {"noop": {}}}]}"#
         #expect(

@@ -52,6 +52,8 @@ import Testing
         ("never-equal", #""${ has(input.speed) && input.speed == ▸'fast' }""#),
         ("never-equal", #""${ steps.sum.status == ▸'suceeded' }""#),
         ("never-equal", #""${ steps.sum.status in ['succeeded', ▸'done'] }""#),
+        // Had it failed, nothing would come after it.
+        ("never-equal", #""${ steps.sum.status == ▸'failed' }""#),
         ("never-equal", #""${ steps.sum.output.cents ▸== 'x' }""#),
     ])
     func found(_ codes: String, _ value: String) {
@@ -128,8 +130,7 @@ import Testing
                 "3:71: warning: 'in' looks for int in list(string), where it never is",
                 "3:94: warning: the input's schema states no `nothing` in `input`; state it under `properties`",
                 "4:26: error: `when` must be true, false or null, not string",
-                "4:79: warning: this is never `finished`; there is `pending`, `running`, `backoff`, `deferred`, `succeeded`, "
-                    + "`failed`, `in_doubt`, `skipped`, `compensating`, `compensated` or `compensation_failed`",
+                "4:79: warning: this is never `finished`; there is `succeeded` or `skipped`",
                 "5:54: error: '<' can't be applied to string and int; "
                     + "string(…) converts a value to text, int(…) and double(…) a text to a number",
             ]

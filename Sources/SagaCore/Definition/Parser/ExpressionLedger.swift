@@ -24,6 +24,8 @@ final class ExpressionLedger {
         variables: ["input": .dyn, "steps": .dyn, "saga": .dyn, "failure": .dyn])
     private let isTyped: Bool
     private let stepNames: [String]
+    /// The steps as compensations see them, and as everything else does: there those that can be read have ended well.
+    private var stepsGoingBack: CELRecord
     private var steps: CELRecord
     /// What the `when` of each step asks for, by `has(…)`: then the step's own expressions needn't.
     private var asked: [Int: [[String]]] = [:]
@@ -45,31 +47,47 @@ final class ExpressionLedger {
         self.isTyped = isTyped
         self.log = log
         steps = CELRecord([:], rest: .unknown)
+        stepsGoingBack = steps
         guard isTyped else { return }
-        for name in stepNames { steps.members[name] = Self.step(output: .dyn) }
+        for name in stepNames { setOutput(.dyn, ofStep: name) }
         let saga = CELRecord(["id": .init(.string), "key": .init(.dyn), "name": .init(.string)], rest: .unknown)
         environment.variables["input"] = input.map { SchemaTypes.type(of: $0) } ?? .dyn
         environment.variables["saga"] = .record(saga)
-        environment.variables["steps"] = .record(steps)
     }
 
-    private static func step(output: CELType) -> CELRecord.Member {
+    private func setOutput(_ output: CELType, ofStep name: String) {
+        steps.members[name] = Self.step(output: output, statuses: [.succeeded, .skipped])
+        stepsGoingBack.members[name] = Self.step(output: output, statuses: StepStatus.allCases)
+    }
+
+    private static func step(output: CELType, statuses: [StepStatus]) -> CELRecord.Member {
         let members: [String: CELRecord.Member] = [
-            "output": .init(output), "status": .init(.oneOf(StepStatus.allCases.map(\.rawValue))), "error": .init(.dyn),
+            "output": .init(output), "status": .init(.oneOf(statuses.map(\.rawValue))), "error": .init(.dyn),
         ]
         return CELRecord.Member(.record(CELRecord(members, rest: .unknown)))
+    }
+
+    /// What expressions at a place see.
+    private func compiler(_ site: ExpressionSite) -> TemplateCompiler {
+        if isTyped {
+            if case .compensation = site {
+                environment.variables["steps"] = .record(stepsGoingBack)
+            } else {
+                environment.variables["steps"] = .record(steps)
+            }
+        }
+        return TemplateCompiler(environment: environment, stepNames: stepNames)
     }
 
     /// Takes note of what is known of a step's output, for the expressions that come after it in the file.
     func know(_ output: CELType, ofStep name: String) {
         guard isTyped, output != .dyn, !log.hasErrors, steps.members[name] != nil else { return }
-        steps.members[name] = Self.step(output: output)
-        environment.variables["steps"] = .record(steps)
+        setOutput(output, ofStep: name)
     }
 
     /// A value that may hold expressions.
     func template(_ node: LocatedJSON, _ site: ExpressionSite) -> Template {
-        var compiler = TemplateCompiler(environment: environment, stepNames: stepNames)
+        var compiler = compiler(site)
         let template = compiler.compile(node)
         record(compiler, site)
         return template
@@ -79,7 +97,7 @@ final class ExpressionLedger {
     func text(_ node: LocatedJSON, _ subject: String, _ site: ExpressionSite) -> Template? {
         switch node.kind {
         case .string, .number, .bool:
-            var compiler = TemplateCompiler(environment: environment, stepNames: stepNames)
+            var compiler = compiler(site)
             let template = compiler.compile(node)
             record(compiler, site, isText: true)
             return compiler.faults.isEmpty ? template : nil
@@ -92,7 +110,7 @@ final class ExpressionLedger {
     /// The `when` of a step; nil when it is missing or faulty.
     func condition(_ node: LocatedJSON?, ofStep step: Int) -> CELProgram? {
         guard let node, log.string(node, "`when`") != nil else { return nil }
-        var compiler = TemplateCompiler(environment: environment, stepNames: stepNames)
+        var compiler = compiler(.action(step))
         let program = compiler.compileCondition(node)
         record(compiler, .action(step))
         guard isTyped, let program, let expression = compiler.expressions.first else { return program }
@@ -114,6 +132,9 @@ final class ExpressionLedger {
             } else {
                 log.error(fault.code, at: fault.place.offset, fault.message, hint: fault.hint)
             }
+        }
+        for doubt in compiler.doubts {
+            log.warning(doubt.code, at: doubt.place.offset, doubt.message, hint: doubt.hint)
         }
         for expression in compiler.expressions {
             uses.append(ExpressionUse(site: site, expression: expression, isText: isText))

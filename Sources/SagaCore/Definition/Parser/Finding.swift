@@ -112,6 +112,7 @@ extension Finding {
         case emptyExpression = "empty-expression"
         case invalidExpression = "invalid-expression"
         case expressionInName = "expression-in-name"
+        case notAnExpression = "not-an-expression"
         case unknownMember = "unknown-member"
         case dynamicStep = "dynamic-step"
         case stepNotBefore = "step-not-before"

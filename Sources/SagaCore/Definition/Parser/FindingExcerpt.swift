@@ -80,6 +80,9 @@ enum SourceToken {
         let first = line[start]
         switch first {
         case UInt8(ascii: "\""): return endOfString(from: start, in: line)
+        case UInt8(ascii: "'"):
+            // A text in an expression; the quote alone when it doesn't end in the line.
+            return line[(start + 1)...].firstIndex(of: first).map { $0 + 1 } ?? start + 1
         case UInt8(ascii: "{"), UInt8(ascii: "["): return endOfBrackets(from: start, in: line)
         case UInt8(ascii: "$") where line.dropFirst(start + 1 - line.startIndex).first == UInt8(ascii: "{"):
             return min(start + 2, line.endIndex)

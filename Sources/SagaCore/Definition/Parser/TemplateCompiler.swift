@@ -39,6 +39,8 @@ struct TemplateExpression {
 struct TemplateCompiler {
     let environment: CELEnvironment
     private(set) var faults: [TemplateFault] = []
+    /// What can be used as it is, but is probably not meant.
+    private(set) var doubts: [TemplateFault] = []
     private(set) var expressions: [TemplateExpression] = []
 
     /// Names of steps that can't stand behind a dot in the language.
@@ -114,7 +116,9 @@ struct TemplateCompiler {
         var parts: [Template.TextPart] = []
         for piece in pieces {
             switch piece {
-            case .literal(let literal): parts.append(.literal(literal))
+            case .literal(let literal):
+                parts.append(.literal(literal))
+                doubt(literal, in: node)
             case .expression(let source, let offset):
                 if let program = program(source, in: node, at: offset) { parts.append(.expression(program)) }
             }
@@ -124,6 +128,18 @@ struct TemplateCompiler {
         case (.expression(let program), 1): return .expression(program)
         default: return .text(parts)
         }
+    }
+
+    private mutating func doubt(_ literal: String, in node: LocatedJSON) {
+        guard let meant = ForeignExpressions.meant(by: literal) else { return }
+        doubts.append(
+            TemplateFault(
+                code: .notAnExpression,
+                place: TemplatePlace(node: node, decoded: nil),
+                message: "this is no expression: it is taken as it stands",
+                hint: "did you mean \(quoted(meant))?"
+            )
+        )
     }
 
     /// Compiles one expression whose source begins at a byte of the string's text; nil with a fault.
