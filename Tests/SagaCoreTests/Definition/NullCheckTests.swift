@@ -47,6 +47,35 @@ import Testing
         #expect(findings.map(\.code).joined(separator: " ") == code)
     }
 
+    /// Of two branches exactly one runs, and the expression chooses by what decided between them.
+    @Test(arguments: [
+        ("input.card ? steps.a.output.id : steps.b.output.id", ""),
+        ("!input.card ? steps.b.output.id : steps.a.output.id", ""),
+        ("steps.a.output != null ? steps.a.output.id : steps.b.output.id", ""),
+        ("steps.b.status == 'skipped' ? steps.a.output.id : steps.b.output.id", ""),
+        ("input.cash ? steps.a.output.id : steps.b.output.id", "may-be-skipped may-be-skipped"),
+        ("steps.a.output.id + steps.b.output.id", "may-be-skipped may-be-skipped"),
+    ])
+    func branches(_ expression: String, _ codes: String) {
+        let text = #"""
+            {"saga": "s", "steps": [{"name": "a", "when": "input.card", "action": {"noop": {}}},
+              {"name": "b", "when": "!(input.card)", "action": {"noop": {}}},
+              {"name": "c", "action": {"pass": "${ \#(expression) }"}}]}
+            """#
+        let findings = DefinitionParser.parse(Array(text.utf8)).findings
+        #expect(findings.map(\.code).joined(separator: " ") == codes)
+    }
+
+    /// In `!a && b` the `!` is only for `a`: both steps may be skipped.
+    @Test func oppositesAreOppositesAsAWhole() {
+        let text = #"""
+            {"saga": "s", "steps": [{"name": "a", "when": "input.x && input.y", "action": {"noop": {}}},
+              {"name": "b", "when": "!input.x && input.y", "action": {"noop": {}}},
+              {"name": "c", "action": {"pass": "${ steps.a.output != null ? 1 : steps.b.output.id }"}}]}
+            """#
+        #expect(DefinitionParser.parse(Array(text.utf8)).findings.map(\.code) == ["may-be-skipped"])
+    }
+
     @Test(arguments: [
         ("may-be-skipped", #""${ steps.▸a.output.id }""#), ("", #""${ steps.a.output }""#),
         ("", #""${ steps.a.status == 'skipped' ? null : steps.a.output.id }""#), ("", #""${ steps.b.output.id }""#),

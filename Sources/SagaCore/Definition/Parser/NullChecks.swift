@@ -34,6 +34,7 @@ struct NullChecks {
                 !asks(use, of: step, by: [.comparison]), !reported.contains(step)
             else { continue }
             if let reader, runsOnlyIf(reader, step) { continue }
+            if choosesBy(use, step) { continue }
             if let reader, asks(reader, of: step) { continue }
             reported.insert(step)
             let path = ExpressionLedger.text(of: ["steps", steps[step].name])
@@ -141,6 +142,36 @@ struct NullChecks {
             return false
         }
         return conditions(wanted).isSubset(of: conditions(own))
+    }
+
+    /// Whether an expression chooses by what decides if the step runs: by its `when`, as in `A ? steps.a… : steps.b…` with
+    /// the conditions `A` and `!A`, or by the status or output of the step that runs when it doesn't.
+    private func choosesBy(_ use: ExpressionUse, _ step: Int) -> Bool {
+        guard let wanted = steps[step].when?.source else { return false }
+        let source = trimmed(use.expression.program.source)
+        guard source.contains("?") else { return false }
+        let decisive = withoutNot(wanted)
+        if let question = source.split(separator: "?", maxSplits: 1).first, withoutNot(String(question)) == decisive {
+            return true
+        }
+        return steps.indices.contains { other in
+            guard other != step, let when = steps[other].when?.source, trimmed(when) != trimmed(wanted),
+                withoutNot(when) == decisive
+            else { return false }
+            return asks(use, of: other, by: [.comparison])
+        }
+    }
+
+    /// A condition without the `!` in front of the whole of it, and without parentheses around it.
+    private func withoutNot(_ source: String) -> String {
+        let text = trimmed(source)
+        let rest = text.hasPrefix("!") ? text.dropFirst() : text[...]
+        let inner = rest.dropFirst().dropLast()
+        if rest.hasPrefix("("), rest.hasSuffix(")"), !inner.contains(where: { $0 == "(" || $0 == ")" }) {
+            return String(inner)
+        }
+        // In `!a && b` the `!` is only for `a`.
+        return rest.contains(" ") || rest.contains("&") || rest.contains("|") ? text : String(rest)
     }
 
     private func conditions(_ source: String) -> Set<String> {

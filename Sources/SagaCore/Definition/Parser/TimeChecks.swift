@@ -56,7 +56,10 @@ struct TimeChecks {
                 .deadlineTooShort,
                 at: draft?.timeoutOffset ?? drafts[index].offset,
                 "one attempt of \(drafts[index].title) may take \(action.timeout.written), longer than the saga's "
-                    + "`deadline` of \(deadline.written)"
+                    + "`deadline` of \(deadline.written)",
+                hint: draft?.timeoutOffset == nil
+                    ? "lengthen the deadline, or give the action a shorter `timeout`"
+                    : "lengthen the deadline, or shorten the `timeout`"
             )
             return true
         }
@@ -66,7 +69,8 @@ struct TimeChecks {
                 .deadlineTooShort,
                 at: offset,
                 "\(drafts[index].title) waits up to \(retry.delay(afterFailures: 1).written) before its second attempt: "
-                    + "by then the saga's `deadline` of \(deadline.written) has passed"
+                    + "by then the saga's `deadline` of \(deadline.written) has passed",
+                hint: "lengthen the deadline, or shorten `initialInterval`"
             )
             return true
         }
