@@ -34,7 +34,8 @@ import Testing
             """#
         #expect(
             excerpt(text) == [
-                #"    2 |  "output": "${ steps.a.status == 'done' }"}"#, "      |                                  ^~~~~~",
+                #"    2 |  "output": "${ steps.a.status == 'done' }"}"#,
+                "      |                                  ^~~~~~",
             ])
     }
 

@@ -7,8 +7,9 @@ final class FindingLog {
     /// More than anyone reads: a hostile file can't make the report larger than this.
     static let most = 1_000
 
-    /// How many names are compared for hints at most: enough for every finding of a file that a person wrote. Without
-    /// a limit a file of many long names and as many that are none would take minutes.
+    /// How many names are compared for hints at most: enough for every finding of a file that a person wrote.
+    ///
+    /// Without a limit a file of many long names and as many that are none would take minutes.
     private static let mostComparisons = 10_000
 
     private let bytes: [UInt8]
