@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What a team writes by hand: a state table, workers that take a row with SKIP LOCKED, one transaction a step.
 
-usage: handwritten.py URL WORKFLOWS PROCESSES
+usage: handwritten.py URL WORKFLOWS PROCESSES [STARTERS=0]
 
-Needs psycopg 3 and a database to make its two tables in. The workflows are there before the clock starts, and their
-four steps do nothing, so that only the bookkeeping is measured. Every statement is a round trip of its own, as in any
-program that uses a driver. Prints one JSON line.
+Needs psycopg 3 and a database to make its two tables in. The four steps do nothing, so that only the bookkeeping is
+measured. Every statement is a round trip of its own, as in any program that uses a driver. The workflows are there
+before the clock starts, or so many further processes start them meanwhile, each workflow in its own transaction.
+Prints one JSON line.
 """
 import json
 import multiprocessing
@@ -45,42 +46,61 @@ SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint,
 """
 
 
-def work(url, barrier):
+def start(url, count, begin, left_to_start):
+    with psycopg.connect(url, autocommit=True) as connection:
+        begin.wait()
+        for _ in range(count):
+            connection.execute("INSERT INTO workflow (input) VALUES ('{}')")
+        with left_to_start.get_lock():
+            left_to_start.value -= count
+
+
+def work(url, begin, end, left_to_start):
     with psycopg.connect(url) as connection:
         connection.execute("SELECT 1")
         connection.commit()
-        barrier.wait()
+        begin.wait()
         while True:
             # psycopg sends BEGIN before the first statement.
             row = connection.execute(TAKE).fetchone()
             if row is None:
+                is_all_started = left_to_start.value == 0
                 left = connection.execute("SELECT EXISTS (SELECT FROM workflow WHERE state = 'ready')").fetchone()[0]
                 connection.rollback()
                 if not left:
-                    break
+                    if is_all_started:
+                        break
+                    time.sleep(0.005)
                 continue
             workflow, step = row[0], row[1] + 1
             # Here the step would be made.
             connection.execute(ADVANCE, (step, "done" if step == STEPS else "ready", workflow))
             connection.execute(RECORD, (workflow, step, '{"output": null}'))
             connection.commit()
-    barrier.wait()
+    end.wait()
 
 
 def main():
     url, workflows, processes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    starters = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    workflows -= workflows % max(1, starters)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SCHEMA)
-        connection.execute("INSERT INTO workflow (input) SELECT '{}' FROM generate_series(1, %s)", (workflows,))
+        if starters == 0:
+            connection.execute("INSERT INTO workflow (input) SELECT '{}' FROM generate_series(1, %s)", (workflows,))
         connection.execute("VACUUM ANALYZE workflow")
-        barrier = multiprocessing.Barrier(processes + 1)
-        workers = [multiprocessing.Process(target=work, args=(url, barrier)) for _ in range(processes)]
+        begin, end = multiprocessing.Barrier(processes + starters + 1), multiprocessing.Barrier(processes + 1)
+        left_to_start = multiprocessing.Value("i", workflows if starters else 0)
+        workers = [multiprocessing.Process(target=work, args=(url, begin, end, left_to_start))
+                   for _ in range(processes)]
+        workers += [multiprocessing.Process(target=start, args=(url, workflows // starters, begin, left_to_start))
+                    for _ in range(starters)]
         for worker in workers:
             worker.start()
         before = connection.execute(COUNTERS).fetchone()
-        barrier.wait()
+        begin.wait()
         begun = time.monotonic()
-        barrier.wait()
+        end.wait()
         took = time.monotonic() - begun
         after = connection.execute(COUNTERS).fetchone()
         for worker in workers:
@@ -89,7 +109,7 @@ def main():
     if events != STEPS * workflows:
         sys.exit(f"handwritten: {events} events instead of {STEPS * workflows}")
     print(json.dumps({
-        "peer": "handwritten", "processes": processes, "workflows": workflows, "seconds": round(took, 3),
+        "peer": "handwritten", "processes": processes, "starters": starters, "workflows": workflows, "seconds": round(took, 3),
         "workflowsPerSecond": round(workflows / took, 1), "stepsPerSecond": round(STEPS * workflows / took, 1),
         "walBytesPerWorkflow": round((after[0] - before[0]) / workflows, 1),
         "commitsPerWorkflow": round((after[1] - before[1]) / workflows, 3), "eventsPerWorkflow": STEPS,

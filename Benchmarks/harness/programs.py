@@ -147,9 +147,9 @@ class Peers:
     def dbos(self, url, workflows):
         return self.run([os.path.join(HERE, "dbos"), url, str(workflows)])
 
-    def handwritten(self, url, workflows, processes):
+    def handwritten(self, url, workflows, processes, starters):
         return self.run([self.python(), os.path.join(HERE, "handwritten", "handwritten.py"), url, str(workflows),
-                         str(processes)])
+                         str(processes), str(starters)])
 
     def raw(self, url, transactions, method, pgbench):
         python = sys.executable if method == "pgbench" else self.python()

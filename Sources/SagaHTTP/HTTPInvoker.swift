@@ -202,6 +202,8 @@ extension HTTPInvoker {
                 eventLoop: client.eventLoopGroup.any()
             )
             do {
+                // What nobody waits for any more isn't sent: cancelling it afterwards would race with the sending.
+                if Task.isCancelled { throw HTTPClientError.cancelled }
                 let received = try await dispatch(prepared, to: client, receiver: receiver, deadline: deadline)
                 return AnswerClassifier.classify(
                     status: received.status,
