@@ -20,8 +20,12 @@ public struct EngineConfiguration: Sendable {
     public var batchSize = 512
     /// Bytes of events in one transaction, but for the last saga's that fits.
     public var batchBytes = 8 << 20
-    /// Transactions at once; a saga always goes through the same one.
+    /// Transactions at once.
     public var writers = 2
+    /// So many sagas that wait are worth a second transaction beside the one under way.
+    public var joinSize = 128
+    /// None waits longer than this for a transaction under way.
+    public var joinAfter = TimeSpan.milliseconds(20)
     /// How long stopping waits for calls in flight.
     public var drainTimeout = TimeSpan.seconds(30)
 

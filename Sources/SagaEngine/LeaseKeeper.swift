@@ -69,7 +69,7 @@ extension SagaEngine {
         leaseEnd = .min
         incarnation += 1
         runners = [:]
-        for index in queues.indices { queues[index] = [] }
+        queue = []
         callQueue = []
         for task in callsOut.values { task.cancel() }
         timers = Heap()

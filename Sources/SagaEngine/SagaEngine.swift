@@ -38,8 +38,15 @@ public actor SagaEngine {
     var loadSize: Int
 
     // Writer
-    var queues: [Deque<Append>]
-    var writerWaiters: [CheckedContinuation<Void, Never>?]
+    var queue: Deque<Append> = []
+    /// Monotonic; when what is queued began to wait.
+    var queuedSince = Int64.min
+    var writerWaiters: [CheckedContinuation<Void, Never>] = []
+    var writersAtWork = 0
+    /// One was resumed and hasn't looked yet.
+    var isWriterWoken = false
+    /// A task looks soon whether a writer has to join in.
+    var isJoinDue = false
     var readBacksUnderWay = 0
     /// Counts leases: what belongs to an earlier one is dropped.
     var incarnation = 0
@@ -77,8 +84,6 @@ public actor SagaEngine {
         self.logger = logger
         self.executor = executor
         self.loadSize = configuration.claimSize
-        self.queues = Array(repeating: [], count: max(1, configuration.writers))
-        self.writerWaiters = Array(repeating: nil, count: max(1, configuration.writers))
     }
 
     /// Works until `drain` has been called and is through. To be called once.
@@ -91,7 +96,7 @@ public actor SagaEngine {
             Task { await self.runTimers() },
             Task { await self.takeOver() },
         ]
-        let writers = queues.indices.map { index in Task { await self.write(queue: index) } }
+        let writers = (0..<max(1, configuration.writers)).map { _ in Task { await self.write() } }
         await withCheckedContinuation { waiter in
             if phase == .stopped { waiter.resume() } else { stopWaiters.append(waiter) }
         }

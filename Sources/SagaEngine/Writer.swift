@@ -4,43 +4,67 @@ import SagaCore
 /// Group commit: the decisions of many sagas in one transaction, the next batch filling while one commits.
 extension SagaEngine {
     func enqueue(_ append: Append) {
-        let index = Int(truncatingIfNeeded: append.saga.low % UInt64(queues.count))
-        queues[index].append(append)
-        writerWaiters[index]?.resume()
-        writerWaiters[index] = nil
+        if queue.isEmpty { queuedSince = clock.now() }
+        queue.append(append)
+        wakeWriter()
     }
 
-    func write(queue index: Int) async {
+    /// Each transaction costs the same whatever it holds, so a writer takes what there is only when no other is at
+    /// work, or when it is a batch worth a transaction of its own, or when the other one is held up.
+    private var isBatchDue: Bool {
+        guard !queue.isEmpty else { return false }
+        return writersAtWork == 0 || queue.count >= configuration.joinSize
+            || clock.now() - queuedSince >= configuration.joinAfter.microseconds
+    }
+
+    /// Wakes one writer if there is a batch for it, else sees to it that what is queued doesn't wait for long.
+    private func wakeWriter() {
+        guard !isWriterWoken, !writerWaiters.isEmpty else { return }
+        if isBatchDue {
+            isWriterWoken = true
+            writerWaiters.removeLast().resume()
+        } else if !queue.isEmpty, !isJoinDue {
+            isJoinDue = true
+            Task {
+                await clock.sleep(until: queuedSince + configuration.joinAfter.microseconds)
+                isJoinDue = false
+                wakeWriter()
+            }
+        }
+    }
+
+    func write() async {
         while phase != .stopped {
-            if queues[index].isEmpty {
-                await withCheckedContinuation { writerWaiters[index] = $0 }
+            guard isBatchDue else {
+                await withCheckedContinuation { writerWaiters.append($0) }
+                isWriterWoken = false
                 continue
             }
-            await writeOnce(queue: index)
+            await writeOnce()
         }
     }
 
     func wakeWriters() {
-        for index in writerWaiters.indices {
-            writerWaiters[index]?.resume()
-            writerWaiters[index] = nil
-        }
+        for waiter in writerWaiters { waiter.resume() }
+        writerWaiters = []
     }
 
-    /// Commits one batch of the queue, however often it takes.
-    func writeOnce(queue index: Int) async {
+    /// Commits one batch, however often it takes.
+    private func writeOnce() async {
         var batch: [Append] = []
         var bytes = 0
-        while batch.count < configuration.batchSize, bytes < configuration.batchBytes,
-            let next = queues[index].popFirst()
-        {
+        while batch.count < configuration.batchSize, bytes < configuration.batchBytes, let next = queue.popFirst() {
             for event in next.events { bytes += event.data?.count ?? 0 }
             batch.append(next)
         }
-        await commit(batch, queue: index, incarnation: incarnation)
+        queuedSince = clock.now()
+        writersAtWork += 1
+        wakeWriter()
+        await commit(batch, incarnation: incarnation)
+        writersAtWork -= 1
     }
 
-    private func commit(_ appends: [Append], queue index: Int, incarnation: Int) async {
+    private func commit(_ appends: [Append], incarnation: Int) async {
         var batch = appends
         var failures: Int64 = 0
         while incarnation == self.incarnation, let lease, phase != .stopped, !batch.isEmpty {
@@ -55,9 +79,9 @@ extension SagaEngine {
                     continue
                 case .leaseLost: return lost(lease, incarnation: incarnation)
                 case .refused(let reason):
-                    return await isolate(batch, queue: index, reason: reason, incarnation: incarnation)
+                    return await isolate(batch, reason: reason, incarnation: incarnation)
                 case .blocked(let reason):
-                    return await divide(batch, queue: index, reason: reason, incarnation: incarnation)
+                    return await divide(batch, reason: reason, incarnation: incarnation)
                 case .unavailable(let reason):
                     logger.warning(
                         "a batch waits for the database", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
@@ -101,16 +125,16 @@ extension SagaEngine {
     }
 
     /// Somebody holds a lock on one of the batch's sagas, or it was too much for the time: the others go on without it.
-    private func divide(_ batch: [Append], queue index: Int, reason: String, incarnation: Int) async {
+    private func divide(_ batch: [Append], reason: String, incarnation: Int) async {
         guard batch.count == 1, let append = batch.first else {
             let half = batch.count / 2
-            await commit(Array(batch[..<half]), queue: index, incarnation: incarnation)
-            return await commit(Array(batch[half...]), queue: index, incarnation: incarnation)
+            await commit(Array(batch[..<half]), incarnation: incarnation)
+            return await commit(Array(batch[half...]), incarnation: incarnation)
         }
         guard incarnation == self.incarnation, phase != .stopped else { return }
         logger.warning("a saga is locked by somebody", metadata: ["saga": "\(append.saga)", "reason": "\(reason)"])
-        if queues[index].isEmpty { await clock.sleep(until: clock.now() + 100_000) }
-        if incarnation == self.incarnation { queues[index].append(append) }
+        if queue.isEmpty { await clock.sleep(until: clock.now() + 100_000) }
+        if incarnation == self.incarnation { enqueue(append) }
     }
 
     private func lost(_ lease: Lease, incarnation: Int) {
@@ -141,11 +165,11 @@ extension SagaEngine {
     }
 
     /// A batch that the database refuses: finds the saga it is about and sets that one aside.
-    private func isolate(_ batch: [Append], queue index: Int, reason: String, incarnation: Int) async {
+    private func isolate(_ batch: [Append], reason: String, incarnation: Int) async {
         guard batch.count == 1, let append = batch.first else {
             let half = batch.count / 2
-            await commit(Array(batch[..<half]), queue: index, incarnation: incarnation)
-            return await commit(Array(batch[half...]), queue: index, incarnation: incarnation)
+            await commit(Array(batch[..<half]), incarnation: incarnation)
+            return await commit(Array(batch[half...]), incarnation: incarnation)
         }
         guard incarnation == self.incarnation, let lease else { return }
         if let runner = runners[append.saga] { forget(runner) }
