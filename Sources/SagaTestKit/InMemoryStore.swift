@@ -32,6 +32,8 @@ public actor InMemoryStore: SagaStore {
     private var doubts = 0
     private var doubtfulHappen = false
     private var refused: Set<SagaID> = []
+    private var held: Set<SagaID> = []
+    private var heldCommits: [CheckedContinuation<Void, Never>] = []
 
     /// - Parameter clock: what stands for the database's clock.
     public init(clock: @escaping @Sendable () -> Instant) {
@@ -106,6 +108,18 @@ public actor InMemoryStore: SagaStore {
 
     /// Whatever is appended to this saga is refused, as content that no trying again mends.
     public func refuse(_ saga: SagaID) { refused.insert(saga) }
+
+    /// A commit with this saga waits until `releaseCommits`, as on a row that somebody has locked.
+    public func holdCommits(of saga: SagaID) { held.insert(saga) }
+
+    /// How many commits are held.
+    public var heldCount: Int { heldCommits.count }
+
+    public func releaseCommits() {
+        held = []
+        for commit in heldCommits { commit.resume() }
+        heldCommits = []
+    }
 
     // MARK: SagaStore
 
@@ -194,7 +208,10 @@ public actor InMemoryStore: SagaStore {
         return documents[id]
     }
 
-    public func commit(_ appends: [Append], under lease: Lease) throws(StoreError) -> Set<SagaID> {
+    public func commit(_ appends: [Append], under lease: Lease) async throws(StoreError) -> Set<SagaID> {
+        while appends.contains(where: { held.contains($0.saga) }) {
+            await withCheckedContinuation { heldCommits.append($0) }
+        }
         try failIfAsked()
         try fence(lease)
         if appends.contains(where: { refused.contains($0.saga) }) { throw .refused("22P05: untranslatable character") }

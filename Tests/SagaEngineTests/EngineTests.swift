@@ -288,6 +288,24 @@ private let busy = Answer.failed(.init(error: "Busy", message: "busy", isRetryab
         await run
     }
 
+    @Test func aTransactionThatIsHeldUpHoldsUpNoOther() async throws {
+        let harness = await EngineHarness(list(["a"]))
+        let store = harness.store
+        let stuck = await store.start(harness.definitionID)
+        await store.holdCommits(of: stuck)
+        let engine = harness.engine(ScriptedInvoker { _ in done })
+        async let run: Void = engine.run()
+        await harness.wait("held") { await store.heldCount == 1 }
+        // Far fewer than are worth a second transaction by their number.
+        let other = await store.start(harness.definitionID)
+        try await harness.wait(for: other, "completed") { $0.status == .completed }
+        #expect(await harness.types(stuck) == ["SagaStarted"])
+        await store.releaseCommits()
+        try await harness.wait(for: stuck, "completed") { $0.status == .completed }
+        await engine.drain()
+        await run
+    }
+
     @Test func memoryIsBounded() async throws {
         let harness = await EngineHarness(list(["a"]))
         let gate = Gate()
