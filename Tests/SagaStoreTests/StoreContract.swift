@@ -105,6 +105,17 @@ private func append(
         await test.close()
     }
 
+    /// A daemon that stops ends its waiting: that is no failure of the database.
+    @Test(arguments: StoreKind.allCases) func aCancelledWaitFindsNothing(kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let store = test.store
+        let lease = try await store.join(me, leaseLength: .seconds(10))
+        let wait = Task { try await store.waitForDueSagas(lease, every: .milliseconds(1), upTo: .seconds(60)) }
+        wait.cancel()
+        #expect(try await !wait.value)
+        await test.close()
+    }
+
     @Test(arguments: StoreKind.allCases) func aClaimTakesNoMoreThanItsLimit(kind: StoreKind) async throws {
         let test = try await kind.make()
         let lease = try await test.store.join(me, leaseLength: .seconds(10))
