@@ -26,7 +26,7 @@ extension SagaEngine {
                 mustReclaim = false
                 try await store.reclaim(lease, except: runners.mapValues(\.state.sequence))
             }
-            // Asked anew each second, since the lease may be another by then.
+            // Asked anew each second at least, since the lease may be another by then.
             guard try await store.waitForDueSagas(lease, every: probeInterval, upTo: .seconds(1)) else { return 0 }
             lastFound = clock.now()
             guard phase == .working, incarnation == self.incarnation else { return 0 }

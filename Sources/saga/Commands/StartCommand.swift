@@ -12,8 +12,9 @@ struct StartCommand: AsyncParsableCommand {
         abstract: "Start a saga and print its id.",
         discussion: """
             An input that breaks the definition's schema is refused, with every fault and its place. A key makes a \
-            start repeatable: the same key with the same saga and input gives the saga that was started first. With --wait the saga is followed to its end: exit code 0 when completed, 3 when compensated, 4 when \
-            stuck or terminated. Ctrl-C leaves it running.
+            start repeatable: the same key with the same saga and input gives the saga that was started first. With \
+            --wait the saga is followed to its end: exit code 0 when completed, 3 when compensated, 4 when stuck or \
+            terminated. Ctrl-C leaves it running.
             """
     )
 
