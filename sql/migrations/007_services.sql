@@ -1,0 +1,3 @@
+-- What daemons share of the services that sagas call.
+
+DO $$ BEGIN END $$;

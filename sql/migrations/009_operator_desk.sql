@@ -1,0 +1,3 @@
+-- What operators may do beside what 002 knows.
+
+DO $$ BEGIN END $$;
