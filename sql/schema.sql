@@ -185,6 +185,43 @@ $$;
 COMMENT ON FUNCTION saga.apply_definition(saga text, digest bytea, document json, activate boolean) IS 'Registers a version of a definition: ''created'' (and current), ''unchanged'', or ''reactivated'' when a known one becomes current again. Without activate, as a daemon''s start does it, a known version never becomes current.';
 
 --
+-- Name: apply_service(text, text, json, json, boolean); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.apply_service(name text, url text, settings json, document json, force boolean) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+DECLARE
+    v_settings text;
+    v_id integer;
+BEGIN
+    INSERT INTO saga.service (name, url, settings, document, state, since)
+        VALUES (apply_service.name, apply_service.url, apply_service.settings, apply_service.document, 'CLOSED',
+            clock_timestamp())
+        ON CONFLICT (name, hashtextextended(url, 0)) DO NOTHING;
+    IF FOUND THEN
+        RETURN 'created';
+    END IF;
+    SELECT s.id, s.settings::text INTO v_id, v_settings FROM saga.service s
+        WHERE s.name = apply_service.name
+            AND s.url = apply_service.url AND hashtextextended(s.url, 0) = hashtextextended(apply_service.url, 0)
+        FOR NO KEY UPDATE;
+    IF force IS NOT TRUE OR v_settings = apply_service.settings::text THEN
+        RETURN 'unchanged';
+    END IF;
+    UPDATE saga.service s SET settings = apply_service.settings, version = s.version + 1 WHERE s.id = v_id;
+    RETURN 'changed';
+END
+$$;
+
+--
+-- Name: FUNCTION apply_service(name text, url text, settings json, document json, force boolean); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.apply_service(name text, url text, settings json, document json, force boolean) IS 'Enters a service, with document as its first state: ''created''. A known one gets these settings if forced: ''changed'' when they were others, else ''unchanged''.';
+
+--
 -- Name: cancel(text, text); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -384,7 +421,9 @@ BEGIN
         END IF;
         IF v_role = 'saga_operator' THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION saga.append_operator_event(uuid, integer, smallint, json), '
-                'saga.apply_definition(text, bytea, json, boolean) TO %I', v_role);
+                'saga.apply_definition(text, bytea, json, boolean), '
+                'saga.apply_service(text, text, json, json, boolean), '
+                'saga.write_service(integer, bigint, json, text, timestamptz, timestamptz, json) TO %I', v_role);
         END IF;
     END LOOP;
 END
@@ -732,26 +771,150 @@ $$;
 COMMENT ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval) IS 'Whether anything is due that is nobody''s or this daemon''s: looked for in state_work at once, then every so often until the time is over. Locks and writes nothing.';
 
 --
+-- Name: write_service(integer, bigint, json, text, timestamp with time zone, timestamp with time zone, json); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json DEFAULT '[]'::json) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $$
+DECLARE
+    v_last integer;
+BEGIN
+    UPDATE saga.service s
+        SET version = s.version + 1, document = write_service.document, state = write_service.state,
+            since = write_service.since, next_probe = write_service.next_probe
+        WHERE s.id = write_service.service AND s.version = write_service.expected_version;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF json_array_length(events) > 0 THEN
+        SELECT coalesce(max(e.sequence), 0) INTO v_last
+            FROM saga.breaker_event e WHERE e.service_id = write_service.service;
+        INSERT INTO saga.breaker_event (service_id, sequence, type, at, data)
+            SELECT write_service.service, v_last + new.place, (new.event ->> 'type')::smallint,
+                (new.event ->> 'at')::timestamptz, new.event -> 'data'
+            FROM json_array_elements(events) WITH ORDINALITY AS new (event, place);
+    END IF;
+    RETURN true;
+END
+$$;
+
+--
+-- Name: FUNCTION write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json) IS 'Changes a service''s row unless somebody else did since it was read at expected_version: then it is false and nothing is done. events: what happened to its breaker, [{"type", "at", "data"}]. The caller decides what is right.';
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: breaker_event; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.breaker_event (
+    service_id integer NOT NULL,
+    sequence integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    type smallint NOT NULL,
+    data json NOT NULL,
+    CONSTRAINT breaker_event_sequence_positive CHECK ((sequence >= 1)),
+    CONSTRAINT breaker_event_type_known CHECK (((type >= 1) AND (type <= 6)))
+);
+
+--
+-- Name: TABLE breaker_event; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.breaker_event IS 'What happened to every circuit breaker, and by which counts or whom: 1 BreakerOpened, 2 BreakerHalfOpened, 3 BreakerClosed, 4 BreakerForcedOpen, 5 BreakerDisabled, 6 BreakerReset. Append-only.';
+
+--
+-- Name: service; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.service (
+    id integer NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    since timestamp with time zone NOT NULL,
+    next_probe timestamp with time zone,
+    name text NOT NULL COLLATE pg_catalog."C",
+    url text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL,
+    settings json NOT NULL,
+    document json NOT NULL,
+    CONSTRAINT service_state_known CHECK ((state = ANY (ARRAY['CLOSED'::text, 'OPEN'::text, 'HALF_OPEN'::text, 'FORCED_OPEN'::text, 'DISABLED'::text]))),
+    CONSTRAINT service_version_positive CHECK ((version > 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+
+--
+-- Name: TABLE service; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.service IS 'One row a service that sagas call, known by its name and URL together. Whoever changes it states the version it has read (saga.write_service): no lock is held while the core decides.';
+
+--
+-- Name: COLUMN service.version; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.service.version IS 'Raised by every change.';
+
+--
+-- Name: COLUMN service.since; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.service.since IS 'Since when the breaker is in this state.';
+
+--
+-- Name: COLUMN service.next_probe; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.service.next_probe IS 'When an open breaker lets the next calls through to see.';
+
+--
+-- Name: COLUMN service.url; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.service.url IS 'As the definition writes it: ${env:NAME} is not resolved.';
+
+--
+-- Name: COLUMN service.state; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.service.state IS 'Of its circuit breaker, read out of the document for people.';
+
+--
+-- Name: COLUMN service.settings; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.service.settings IS 'Limits and breaker of the definition that was applied last.';
+
+--
+-- Name: COLUMN service.document; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.service.document IS 'The window of results, the schedule of the rate limit, who holds permits until when: the core''s own.';
+
+--
 -- Name: breakers; Type: VIEW; Schema: saga; Owner: -
 --
 
 CREATE VIEW saga.breakers AS
- SELECT NULL::text AS service,
-    NULL::text AS url,
-    NULL::text AS state,
-    NULL::timestamp with time zone AS since,
-    NULL::timestamp with time zone AS next_probe
-  WHERE false;
+ SELECT (s.name COLLATE "default") AS service,
+    (s.url COLLATE "default") AS url,
+    s.state,
+    s.since,
+    s.next_probe
+   FROM saga.service s
+  WHERE ((s.settings ->> 'circuitBreaker'::text) IS DISTINCT FROM 'false'::text);
 
 --
 -- Name: VIEW breakers; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON VIEW saga.breakers IS 'One row a service whose circuit breaker is kept. None is kept by this version: calls are not held back.';
-
-SET default_tablespace = '';
-
-SET default_table_access_method = heap;
+COMMENT ON VIEW saga.breakers IS 'One row a service whose circuit breaker is kept: CLOSED, OPEN, HALF_OPEN, FORCED_OPEN or DISABLED, since when, and when an open one lets the next calls through to see.';
 
 --
 -- Name: current_definition; Type: TABLE; Schema: saga; Owner: -
@@ -831,8 +994,12 @@ CREATE TABLE saga.state (
     key text COLLATE pg_catalog."C",
     correlation_id text,
     unreadable text,
+    waits_for integer,
+    waits_attempts smallint,
+    waits_since timestamp with time zone,
     CONSTRAINT state_ended_with_status CHECK (((ended_at IS NOT NULL) = (status >= 5))),
     CONSTRAINT state_status_known CHECK (((status >= 1) AND (status <= 7))),
+    CONSTRAINT state_waits_whole CHECK ((((waits_for IS NULL) = (waits_attempts IS NULL)) AND ((waits_for IS NULL) = (waits_since IS NULL)))),
     CONSTRAINT state_work_until_ended CHECK (((ended_at IS NOT NULL) = ((owner IS NULL) AND (due_at IS NULL))))
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.05');
@@ -890,6 +1057,24 @@ COMMENT ON COLUMN saga.state.correlation_id IS 'What the starter gave; where it 
 --
 
 COMMENT ON COLUMN saga.state.unreadable IS 'Why its events can''t be folded. A flag outside the events, since a saga that can''t be read can''t be appended to; shown as stuck.';
+
+--
+-- Name: COLUMN state.waits_for; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.waits_for IS 'The saga.service that has to have room before it goes on.';
+
+--
+-- Name: COLUMN state.waits_attempts; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.waits_attempts IS 'How many attempts the waiting operation has spent: probes go to the fewest first.';
+
+--
+-- Name: COLUMN state.waits_since; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state.waits_since IS 'Otherwise who waits longest is first.';
 
 --
 -- Name: daemons; Type: VIEW; Schema: saga; Owner: -
@@ -1172,6 +1357,19 @@ COMMENT ON COLUMN saga.sagas.output IS 'Of a completed saga; null where it is JS
 COMMENT ON COLUMN saga.sagas.failure IS '{"step", "error", "message"} of what it is stuck on (or was when terminated), else of what turned it round; for a completed saga null, or why it has no output.';
 
 --
+-- Name: service_id_seq; Type: SEQUENCE; Schema: saga; Owner: -
+--
+
+ALTER TABLE saga.service ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME saga.service_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: steps; Type: VIEW; Schema: saga; Owner: -
 --
 
@@ -1406,6 +1604,13 @@ COMMENT ON COLUMN saga.steps.error IS 'The name of the last failed attempt''s er
 COMMENT ON COLUMN saga.steps.compensation_status IS 'Null until the saga turned back and the step is one to undo.';
 
 --
+-- Name: breaker_event breaker_event_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.breaker_event
+    ADD CONSTRAINT breaker_event_pkey PRIMARY KEY (service_id, sequence);
+
+--
 -- Name: current_definition current_definition_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
 --
 
@@ -1455,11 +1660,54 @@ ALTER TABLE ONLY saga.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
 
 --
+-- Name: service service_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.service
+    ADD CONSTRAINT service_pkey PRIMARY KEY (id);
+
+--
 -- Name: state state_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
 --
 
 ALTER TABLE ONLY saga.state
     ADD CONSTRAINT state_pkey PRIMARY KEY (id);
+
+--
+-- Name: service_name_url_key; Type: INDEX; Schema: saga; Owner: -
+--
+
+CREATE UNIQUE INDEX service_name_url_key ON saga.service USING btree (name, hashtextextended(url, (0)::bigint));
+
+--
+-- Name: INDEX service_name_url_key; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON INDEX saga.service_name_url_key IS 'One row a name and URL.';
+
+--
+-- Name: state_waits_attempts; Type: INDEX; Schema: saga; Owner: -
+--
+
+CREATE INDEX state_waits_attempts ON saga.state USING btree (waits_for, waits_attempts, waits_since) WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL));
+
+--
+-- Name: INDEX state_waits_attempts; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON INDEX saga.state_waits_attempts IS 'Who is to probe a service.';
+
+--
+-- Name: state_waits_since; Type: INDEX; Schema: saga; Owner: -
+--
+
+CREATE INDEX state_waits_since ON saga.state USING btree (waits_for, waits_since) WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL));
+
+--
+-- Name: INDEX state_waits_since; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON INDEX saga.state_waits_since IS 'Who waits for a service.';
 
 --
 -- Name: state_work; Type: INDEX; Schema: saga; Owner: -
@@ -1474,6 +1722,12 @@ CREATE INDEX state_work ON saga.state USING btree (owner, due_at) WHERE ((owner 
 COMMENT ON INDEX saga.state_work IS 'The only way to work: WHERE owner IS NULL AND due_at <= statement_timestamp() ORDER BY owner, due_at for what is due, WHERE owner = $1 for a daemon''s own. (IS NULL does not tell the planner that owner is constant, so ORDER BY due_at alone would sort; clock_timestamp() is volatile, so it would filter every waiting saga.) Ended sagas are not in it.';
 
 --
+-- Name: breaker_event breaker_event_append_only; Type: TRIGGER; Schema: saga; Owner: -
+--
+
+CREATE TRIGGER breaker_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.breaker_event FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change('events are append-only');
+
+--
 -- Name: definition definition_immutable; Type: TRIGGER; Schema: saga; Owner: -
 --
 
@@ -1484,6 +1738,13 @@ CREATE TRIGGER definition_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.
 --
 
 CREATE TRIGGER event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.event FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change('events are append-only, a saga''s state is the fold of all of them');
+
+--
+-- Name: breaker_event breaker_event_service_id_fkey; Type: FK CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.breaker_event
+    ADD CONSTRAINT breaker_event_service_id_fkey FOREIGN KEY (service_id) REFERENCES saga.service(id);
 
 --
 -- Name: current_definition current_definition_definition_id_fkey; Type: FK CONSTRAINT; Schema: saga; Owner: -
@@ -1519,6 +1780,13 @@ GRANT ALL ON FUNCTION saga.append_operator_event(id uuid, expected_sequence inte
 
 REVOKE ALL ON FUNCTION saga.apply_definition(saga text, digest bytea, document json, activate boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION saga.apply_definition(saga text, digest bytea, document json, activate boolean) TO saga_operator;
+
+--
+-- Name: FUNCTION apply_service(name text, url text, settings json, document json, force boolean); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.apply_service(name text, url text, settings json, document json, force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.apply_service(name text, url text, settings json, document json, force boolean) TO saga_operator;
 
 --
 -- Name: FUNCTION cancel(id_or_key text, reason text); Type: ACL; Schema: saga; Owner: -
@@ -1643,6 +1911,27 @@ REVOKE ALL ON FUNCTION saga.started_before(p_saga text, p_document jsonb, p_key 
 --
 
 REVOKE ALL ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval) FROM PUBLIC;
+
+--
+-- Name: FUNCTION write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json) TO saga_operator;
+
+--
+-- Name: TABLE breaker_event; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.breaker_event TO saga_operator;
+GRANT SELECT ON TABLE saga.breaker_event TO saga_reader;
+
+--
+-- Name: TABLE service; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.service TO saga_operator;
+GRANT SELECT ON TABLE saga.service TO saga_reader;
 
 --
 -- Name: TABLE breakers; Type: ACL; Schema: saga; Owner: -

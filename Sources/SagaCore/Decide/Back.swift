@@ -47,18 +47,21 @@ extension Decider {
 extension SagaState {
     /// The earliest time at which `decide(.proceed)` would do something by itself; nil when the saga waits for
     /// an answer, for a person, or has ended.
-    public func nextDue(in definition: Definition) -> Instant? {
+    ///
+    /// - Parameter waiting: operations that somebody else wakes the saga for, since they wait for their service.
+    public func nextDue(in definition: Definition, except waiting: Set<OperationReference> = []) -> Instant? {
         switch status {
         case .completed, .compensated, .terminated, .stuck: return nil
-        case .pending, .running: return nextDueForward(in: definition)
-        case .compensating: return nextDueBack(in: definition)
+        case .pending, .running: return nextDueForward(in: definition, except: waiting)
+        case .compensating: return nextDueBack(in: definition, except: waiting)
         }
     }
 
-    private func nextDueForward(in definition: Definition) -> Instant? {
+    private func nextDueForward(in definition: Definition, except waiting: Set<OperationReference>) -> Instant? {
         var due: Instant?
         if !isPaused {
-            for (index, step) in steps.enumerated() {
+            for (index, step) in steps.enumerated()
+            where waiting.isEmpty || !waiting.contains(OperationReference(step: index, side: .action)) {
                 if let at = step.action.dueAt { due = min(due ?? at, at) }
                 if step.action.phase == .idle, !step.isSkipped,
                     definition.graph.predecessors[index].allSatisfy({ steps[$0].isEnded })
@@ -83,7 +86,7 @@ extension SagaState {
         }
     }
 
-    private func nextDueBack(in definition: Definition) -> Instant? {
+    private func nextDueBack(in definition: Definition, except waiting: Set<OperationReference>) -> Instant? {
         if steps.contains(where: { $0.action.isRunning }) { return nil }
         let isHalted =
             definition.onCompensationFailure == .halt && steps.contains { $0.compensation.phase == .failed }
@@ -94,9 +97,14 @@ extension SagaState {
             let isOver = isHalted || !steps.indices.contains { isLeftToUndo($0, in: definition) }
             if isOver, !isRunning { due = startedAt }
         } else {
-            due = steps.compactMap(\.compensation.dueAt).min()
+            for (index, step) in steps.enumerated() {
+                guard let at = step.compensation.dueAt,
+                    !waiting.contains(OperationReference(step: index, side: .compensation))
+                else { continue }
+                due = min(due ?? at, at)
+            }
             // With none under way or waiting, the next to begin is due as soon as lost calls must have ended.
-            if due == nil, !isRunning { due = startedAt }
+            if due == nil, !isRunning, waiting.isEmpty { due = startedAt }
         }
         return due.map { max($0, lostCallsEnd ?? $0) }
     }

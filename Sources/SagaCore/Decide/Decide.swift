@@ -6,11 +6,16 @@ import JSON
 /// Total: whatever the state and the input, there is an answer; an input that doesn't fit (an answer to an
 /// attempt that isn't in flight, anything after the end) decides nothing.
 ///
-/// - Parameter beginsOperations: false for a daemon that drains: answers are recorded, nothing new begins.
+/// - Parameters:
+///   - beginsOperations: false for a daemon that drains: answers are recorded, nothing new begins.
+///   - admit: asked before a call is decided on; nil admits all. A call that was admitted and isn't among the
+///     decision's (its expression failed) was never made.
 public func decide(
-    _ state: SagaState, _ input: SagaInput, now: Instant, definition: Definition, beginsOperations: Bool = true
+    _ state: SagaState, _ input: SagaInput, now: Instant, definition: Definition, beginsOperations: Bool = true,
+    admit: Admit? = nil
 ) -> Decision {
-    var decider = Decider(state: state, now: now, definition: definition, beginsOperations: beginsOperations)
+    var decider = Decider(
+        state: state, now: now, definition: definition, beginsOperations: beginsOperations, admit: admit)
     decider.take(input)
     return Decision(events: decider.events, calls: decider.calls, state: decider.state)
 }
@@ -23,9 +28,11 @@ struct Decider {
     let now: Instant
     let definition: Definition
     private let beginsOperations: Bool
+    private let admit: Admit?
 
-    init(state: SagaState, now: Instant, definition: Definition, beginsOperations: Bool) {
+    init(state: SagaState, now: Instant, definition: Definition, beginsOperations: Bool, admit: Admit?) {
         self.beginsOperations = beginsOperations
+        self.admit = admit
         self.state = state
         self.now = now
         self.definition = definition
@@ -156,11 +163,31 @@ struct Decider {
                     cause: cause)
             case .noop: begin(reference, operation, request: .noop, cause: cause)
             case .http(let http):
+                guard isAdmitted(reference, http, cause: cause) else { return }
                 let request = try http.rendered(scope.activation, operation: operation, services: definition.services)
                 begin(reference, operation, request: .http(request), cause: cause)
             }
         } catch {
             failExpression(reference, error)
+        }
+    }
+
+    /// Whether the service takes a call now; if not, what comes of it is recorded.
+    private mutating func isAdmitted(_ reference: OperationReference, _ http: HTTPOperation, cause: Int?) -> Bool {
+        guard let admit, definition.services.indices.contains(http.service) else { return true }
+        let attempts = state[reference].attempts
+        switch admit(reference, definition.services[http.service], attempts) {
+        case .admitted: return true
+        case .wait: return false
+        case .deferred(let until, let reason):
+            // One that waits already isn't told again and again.
+            if case .deferred(let known) = state[reference].phase, known > now || until <= known { return false }
+            emit(.deferred(reference, until: until.roundedUpToMilliseconds, reason: reason), cause: cause)
+            return false
+        case .refused(let refusal):
+            emit(.started(reference, attempt: attempts + 1), cause: cause)
+            record(.failed(refusal), of: reference, attempt: attempts + 1)
+            return false
         }
     }
 
@@ -186,7 +213,9 @@ struct Decider {
     func isDue(_ operation: OperationState) -> Bool {
         switch operation.phase {
         case .idle: true
-        case .waiting(let until), .deferred(let until): until <= now
+        case .waiting(let until): until <= now
+        // Whoever admits knows best: the service may have recovered sooner, or not yet.
+        case .deferred(let until): admit != nil || until <= now
         case .running, .succeeded, .failed: false
         }
     }

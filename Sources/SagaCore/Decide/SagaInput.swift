@@ -18,3 +18,17 @@ public struct Decision: Sendable, Hashable {
     /// The state after the events.
     public let state: SagaState
 }
+
+/// Whether a service takes a call of `operation`, of which `attempts` were begun so far, now.
+public typealias Admit = (_ operation: OperationReference, _ service: Service, _ attempts: Int) -> Admission
+
+/// What whoever guards a service says of a call that is due.
+public enum Admission: Sendable, Hashable {
+    case admitted
+    /// It has its turn within moments: nothing is recorded, and whoever made it wait comes again.
+    case wait
+    /// Recorded, unless it is deferred already; no attempt is spent.
+    case deferred(until: Instant, reason: String)
+    /// The attempt is spent without a call.
+    case refused(Answer.Refusal)
+}
