@@ -169,10 +169,12 @@ public struct Service: Sendable, Hashable {
     public let url: String
     /// As written, in the order of the file; values may hold `${env:NAME}`.
     public let headers: [Header]
-    public let maxConcurrent: Int?
-    public let rateLimit: RateLimit?
+    public let settings: ServiceSettings
+
+    public var maxConcurrent: Int? { settings.maxConcurrent }
+    public var rateLimit: RateLimit? { settings.rateLimit }
     /// nil when the definition says `false`.
-    public let circuitBreaker: CircuitBreakerSettings?
+    public var circuitBreaker: CircuitBreakerSettings? { settings.circuitBreaker }
 
     public struct Header: Sendable, Hashable {
         public let name: String
@@ -186,48 +188,18 @@ public struct Service: Sendable, Hashable {
 
     public init(
         name: String, url: String, headers: [Header] = [], maxConcurrent: Int? = nil, rateLimit: RateLimit? = nil,
-        circuitBreaker: CircuitBreakerSettings? = CircuitBreakerSettings()
+        circuitBreaker: CircuitBreakerSettings? = CircuitBreakerSettings(), whenOpen: WhenOpen = .defer
     ) {
+        self.init(
+            name: name, url: url, headers: headers,
+            settings: ServiceSettings(
+                maxConcurrent: maxConcurrent, rateLimit: rateLimit, circuitBreaker: circuitBreaker, whenOpen: whenOpen))
+    }
+
+    public init(name: String, url: String, headers: [Header] = [], settings: ServiceSettings) {
         self.name = name
         self.url = url
         self.headers = headers
-        self.maxConcurrent = maxConcurrent
-        self.rateLimit = rateLimit
-        self.circuitBreaker = circuitBreaker
+        self.settings = settings
     }
-}
-
-/// At most `calls` begun in each `per`.
-public struct RateLimit: Sendable, Hashable {
-    public let calls: Int
-    public let per: TimeSpan
-
-    public init(calls: Int, per: TimeSpan) {
-        self.calls = calls
-        self.per = per
-    }
-}
-
-/// A circuit breaker's settings, by resilience4j's names and meanings.
-public struct CircuitBreakerSettings: Sendable, Hashable {
-    public enum WindowType: String, Sendable, CaseIterable {
-        case countBased = "COUNT_BASED"
-        case timeBased = "TIME_BASED"
-    }
-
-    /// Per cent.
-    public var failureRateThreshold: Double = 50
-    /// Per cent.
-    public var slowCallRateThreshold: Double = 100
-    public var slowCallDurationThreshold = TimeSpan.seconds(60)
-    public var slidingWindowType = WindowType.countBased
-    /// Calls, or seconds when the window is time-based.
-    public var slidingWindowSize = 20
-    public var minimumNumberOfCalls = 10
-    public var waitDurationInOpenState = TimeSpan.seconds(60)
-    public var permittedNumberOfCallsInHalfOpenState = 3
-    /// Zero waits without end.
-    public var maxWaitDurationInHalfOpenState = TimeSpan.zero
-
-    public init() {}
 }

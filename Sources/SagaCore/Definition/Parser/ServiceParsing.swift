@@ -9,7 +9,7 @@ struct ServiceTable {
     private(set) var offsets: [Int] = []
     private var indices: [String: Int] = [:]
 
-    static let keys = ["url", "headers", "maxConcurrent", "rateLimit", "circuitBreaker", "description"]
+    static let keys = ["url", "headers", "maxConcurrent", "rateLimit", "circuitBreaker", "whenOpen", "description"]
     static let rateLimitKeys = ["calls", "per"]
 
     init(_ node: LocatedJSON?, log: FindingLog) {
@@ -47,9 +47,17 @@ struct ServiceTable {
             name: name,
             url: url.flatMap { serviceURL($0, log: reader.log) } ?? "",
             headers: headers(reader),
+            settings: settings(reader)
+        )
+    }
+
+    /// The limits of a service.
+    static func settings(_ reader: ObjectReader) -> ServiceSettings {
+        ServiceSettings(
             maxConcurrent: reader.integer("maxConcurrent", DefinitionLimits.maxConcurrent),
             rateLimit: rateLimit(reader),
-            circuitBreaker: circuitBreaker(reader)
+            circuitBreaker: circuitBreaker(reader),
+            whenOpen: reader.choice("whenOpen", WhenOpen.self) ?? .defer
         )
     }
 
@@ -125,6 +133,7 @@ extension ServiceTable {
         "failureRateThreshold", "slowCallRateThreshold", "slowCallDurationThreshold", "slidingWindowType",
         "slidingWindowSize", "minimumNumberOfCalls", "waitDurationInOpenState",
         "permittedNumberOfCallsInHalfOpenState", "maxWaitDurationInHalfOpenState",
+        "enableExponentialBackoff", "exponentialBackoffMultiplier", "exponentialMaxWaitDurationInOpenState",
     ]
 
     private static func circuitBreaker(_ reader: ObjectReader) -> CircuitBreakerSettings? {
@@ -161,7 +170,41 @@ extension ServiceTable {
             &settings.maxWaitDurationInHalfOpenState,
             breaker.duration("maxWaitDurationInHalfOpenState", zero: .isAllowed)
         )
+        readExponentialWait(&settings, breaker)
         return settings
+    }
+
+    private static func readExponentialWait(_ settings: inout CircuitBreakerSettings, _ breaker: ObjectReader) {
+        let switchKey = "enableExponentialBackoff"
+        let multiplierKey = "exponentialBackoffMultiplier"
+        let longestKey = "exponentialMaxWaitDurationInOpenState"
+        read(&settings.enableExponentialBackoff, breaker.bool(switchKey))
+        let multiplier = breaker.number(
+            multiplierKey,
+            DefinitionLimits.backoffCoefficient,
+            words: "a number from 1 to 1000"
+        )
+        read(&settings.exponentialBackoffMultiplier, multiplier)
+        settings.exponentialMaxWaitDurationInOpenState = breaker.duration(longestKey)
+        if let longest = settings.exponentialMaxWaitDurationInOpenState, longest < settings.waitDurationInOpenState {
+            breaker.log.error(
+                .outOfRange,
+                at: breaker[longestKey]?.range.lowerBound ?? breaker.node.range.lowerBound,
+                "`\(longestKey)` (\(longest.written)) is shorter than `waitDurationInOpenState` "
+                    + "(\(settings.waitDurationInOpenState.written))"
+            )
+        }
+        guard !settings.enableExponentialBackoff, breaker[switchKey].map({ $0.boolValue != nil }) ?? true else {
+            return
+        }
+        for key in [multiplierKey, longestKey] where breaker[key] != nil {
+            breaker.log.warning(
+                .noEffect,
+                at: breaker.keyOffset(key),
+                "`\(key)` has no effect: the wait doesn't grow",
+                hint: "write \"\(switchKey)\": true"
+            )
+        }
     }
 
     private static func read<Value>(_ setting: inout Value, _ stated: Value?) {

@@ -38,6 +38,12 @@ extension DefinitionSchema {
                         "When calls are held back since the service fails. Left out: on, with the defaults. False: off.",
                     "anyOf": [["const": false], ref("circuitBreaker")],
                 ],
+                "whenOpen": described(
+                    "While the circuit breaker is open, operations wait for it (defer), or each attempt fails with "
+                        + "Saga.CircuitOpen (fail).",
+                    ["enum": words(WhenOpen.self)],
+                    default: .string(WhenOpen.defer.rawValue)
+                ),
                 "description": described("For people.", ["type": "string"]),
             ]
         )
@@ -107,6 +113,20 @@ extension DefinitionSchema {
                     "How long it waits for them before it opens again. 0 is no limit.",
                     ["anyOf": [ref("duration"), ["const": 0]]],
                     default: 0
+                ),
+                "enableExponentialBackoff": described(
+                    "Whether the wait grows each time the calls that try fail.",
+                    ["type": "boolean"],
+                    default: .bool(settings.enableExponentialBackoff)
+                ),
+                "exponentialBackoffMultiplier": described(
+                    "By how much it then grows.",
+                    number(in: DefinitionLimits.backoffCoefficient),
+                    default: number(settings.exponentialBackoffMultiplier)
+                ),
+                "exponentialMaxWaitDurationInOpenState": described(
+                    "The longest wait that it grows to, no shorter than waitDurationInOpenState. Left out: no limit.",
+                    ref("longerThanZero")
                 ),
             ]
         )
