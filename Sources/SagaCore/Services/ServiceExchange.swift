@@ -42,9 +42,11 @@ public struct ServiceReport: Sendable, Hashable {
     public var inUse: Int
     /// The latest start plus timeout of those.
     public var inUseUntil: Instant?
-    /// How many more operations wait for a turn, in memory or parked.
+    /// How many more operations wait for a turn, in memory or parked, those with a slot not counted. Who waits for
+    /// permits reports at least once a second: one that is silent loses its place.
     public var wanted: Int
-    /// The longest timeout of what waits: bounds how long a permit granted now may be in use.
+    /// The longest timeout of what waits: bounds how long a permit granted now may be in use. No call with a longer one
+    /// may begin on the grant.
     public var longestTimeout: TimeSpan
     /// Probes granted before and not needed: given back.
     public var unusedProbes: Int
