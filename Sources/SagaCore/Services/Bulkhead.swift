@@ -24,8 +24,11 @@ public struct Bulkhead: Sendable, Hashable {
         /// While it has a permit above the even share: until when it keeps it. Else since when it waits for a turn.
         var turn: Instant
 
-        /// One that hasn't reported for longer isn't waited for.
-        func isHungry(at now: Instant) -> Bool { wanted > 0 && seen <= now && now < seen + Bulkhead.patience }
+        /// One that hasn't reported for longer isn't waited for. An exchange may be based on a somewhat earlier time
+        /// than one that was written before it.
+        func isHungry(at now: Instant) -> Bool {
+            wanted > 0 && now < seen + Bulkhead.patience && seen < now + Bulkhead.patience
+        }
 
         func isKept(at now: Instant) -> Bool { (held > 0 && until > now) || isHungry(at: now) }
     }
