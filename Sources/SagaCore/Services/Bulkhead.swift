@@ -71,9 +71,9 @@ public struct Bulkhead: Sendable, Hashable {
         let isNewTurn = claim.isTurn && turn <= now
         let holder = Holder(
             daemon: report.daemon, held: claim.held,
-            // With a permit left it may begin a call wherever one ends.
-            until: claim.held == 0 ? now : permits > 0 ? max(inUseUntil, lastEnd) : inUseUntil,
-            wanted: demand - claim.held, seen: now,
+            // Until it has the answer it may begin a call wherever one ends, even if none is to begin any more.
+            until: claim.held == 0 ? now : max(inUseUntil, lastEnd),
+            wanted: demand - max(claim.held, inUse), seen: now,
             turn: isNewTurn ? now + Self.turnLength : min(turn, now + Self.turnLength)
         )
         let index = holders.firstIndex { $0.daemon > holder.daemon } ?? holders.count

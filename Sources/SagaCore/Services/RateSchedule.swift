@@ -26,7 +26,8 @@ public struct RateSchedule: Sendable, Hashable {
         let tolerance = limit.span(limit.burst - 1)
         // The furthest that slots up to now can have led to: more is left from other settings or another clock.
         let furthest = now + Self.horizon + tolerance + limit.span(1) + .milliseconds(1)
-        let start = max(now, min(fullAt ?? now, furthest))
+        if let fullAt, fullAt > furthest { self.fullAt = furthest }
+        let start = max(now, fullAt ?? now)
         let reach = now + Self.horizon
         var slots: [Instant] = []
         while slots.count < min(wanted, Self.mostSlots) {
