@@ -23,6 +23,24 @@ import Testing
         BadDefinition("", service: #"{"url": "http://[::1]:80/base/"}"#),
         BadDefinition("", service: #"{"url": "${env:URL}"}"#),
         BadDefinition("", service: #"{"url": "${env:SCHEME}://${env:HOST}:${env:PORT:-80}/v1"}"#),
+        BadDefinition("invalid-value", service: #"{"url": "http://a", "whenOpen": ▸"wait"}"#),
+        BadDefinition(
+            "no-effect no-effect",
+            service: #"{"url": "http://a", "circuitBreaker": {▸"exponentialBackoffMultiplier": 2, "#
+                + #"▸"exponentialMaxWaitDurationInOpenState": "2m"}}"#),
+        BadDefinition(
+            "no-effect",
+            service: #"{"url": "http://a", "circuitBreaker": {"enableExponentialBackoff": false, "#
+                + #"▸"exponentialBackoffMultiplier": 2}}"#),
+        // What is wrong with the switch is told, not what follows from it.
+        BadDefinition(
+            "wrong-kind",
+            service: #"{"url": "http://a", "circuitBreaker": {"enableExponentialBackoff": ▸"true", "#
+                + #""exponentialBackoffMultiplier": 2}}"#),
+        BadDefinition(
+            "out-of-range",
+            service: #"{"url": "http://a", "circuitBreaker": {"enableExponentialBackoff": true, "#
+                + #""exponentialMaxWaitDurationInOpenState": ▸"59s"}}"#),
         BadDefinition("invalid-environment", service: #"{"url": "http://a▸${env:}"}"#),
         BadDefinition("invalid-environment", service: #"{"url": "http://a▸${env:X-Y}"}"#),
         BadDefinition("invalid-environment", service: #"{"url": "http://a▸${env:X:=y}"}"#),

@@ -27,6 +27,7 @@ private func fact(_ service: Service) -> String {
     for header in service.headers { fact += " \(header.name)=\(header.value)" }
     if let most = service.maxConcurrent { fact += " at most \(most)" }
     if let limit = service.rateLimit { fact += " \(limit.calls) per \(limit.per.microseconds)us" }
+    if service.settings.whenOpen != .defer { fact += " when open \(service.settings.whenOpen)" }
     guard let breaker = service.circuitBreaker else { return fact + " no breaker" }
     return breaker == CircuitBreakerSettings() ? fact : fact + " breaker \(breakerFact(breaker))"
 }
@@ -36,6 +37,8 @@ private func breakerFact(_ breaker: CircuitBreakerSettings) -> String {
         + "\(breaker.slidingWindowType.rawValue) \(breaker.slidingWindowSize) \(breaker.minimumNumberOfCalls) "
         + "\(breaker.waitDurationInOpenState.seconds)s \(breaker.permittedNumberOfCallsInHalfOpenState) "
         + "\(breaker.maxWaitDurationInHalfOpenState.seconds)s"
+        + (breaker.enableExponentialBackoff ? " x\(breaker.exponentialBackoffMultiplier)" : "")
+        + (breaker.exponentialMaxWaitDurationInOpenState.map { " up to \($0.seconds)s" } ?? "")
 }
 
 private func fact(_ operation: Operation) -> String {

@@ -24,12 +24,14 @@ import Testing
              "services": {
                "pay": {"url": "https://${env:HOST:-pay}:8443/v1/", "description": "Takes money.",
                        "headers": {"Authorization": "Bearer ${env:TOKEN}", "X-Plain": "$${env:TOKEN}"}, "maxConcurrent": 64,
-                       "rateLimit": {"calls": 100, "per": "1s"}, "circuitBreaker": false},
+                       "rateLimit": {"calls": 100, "per": "1s"}, "circuitBreaker": false,
+                       "whenOpen": "fail"},
                "ship": {"url": "http://ship", "circuitBreaker": {
                         "failureRateThreshold": 25.5, "slowCallRateThreshold": 80, "slowCallDurationThreshold": "2s",
                         "slidingWindowType": "TIME_BASED", "slidingWindowSize": 60, "minimumNumberOfCalls": 5,
                         "waitDurationInOpenState": "30s", "permittedNumberOfCallsInHalfOpenState": 2,
-                        "maxWaitDurationInHalfOpenState": "5s"}}},
+                        "maxWaitDurationInHalfOpenState": "5s", "enableExponentialBackoff": true,
+                        "exponentialBackoffMultiplier": 2, "exponentialMaxWaitDurationInOpenState": "10m"}}},
              "steps": [
                {"name": "charge", "description": "Charges.", "after": [], "when": "${ input.total > 0 }",
                 "action": {"http": {"service": "pay", "method": "PUT", "path": "/charges/${ input.id }?a=1",
@@ -55,8 +57,8 @@ import Testing
                 "saga order", "description All there is.", #"input {"type":"object"}"#, "deadline 5400000000us",
                 "on compensation failure continue",
                 "service pay https://${env:HOST:-pay}:8443/v1/ Authorization=Bearer ${env:TOKEN} X-Plain=$${env:TOKEN} "
-                    + "at most 64 100 per 1000000us no breaker",
-                "service ship http://ship breaker 25.5% 80.0% 2.0s TIME_BASED 60 5 30.0s 2 5.0s",
+                    + "at most 64 100 per 1000000us when open fail no breaker",
+                "service ship http://ship breaker 25.5% 80.0% 2.0s TIME_BASED 60 5 30.0s 2 5.0s x2.0 up to 600.0s",
                 "service other.example:80 http://other.example",
                 "step charge after [] attempted when { input.total > 0 }",
                 #"  action PUT service 0 text("/charges/" { input.id } "?a=1") ?q q=text("a%20b%26" { input.q }) ?n="1" "#
