@@ -50,7 +50,7 @@ extension SagaEngine {
     }
 
     /// Loads sagas that this daemon's row owns now. One that is in memory already was changed from outside.
-    private func takeUp(_ ids: [SagaID], lease: Lease) async throws(StoreError) {
+    func takeUp(_ ids: [SagaID], lease: Lease) async throws(StoreError) {
         let incarnation = incarnation
         var missing: [SagaID] = []
         for id in ids {

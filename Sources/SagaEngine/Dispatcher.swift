@@ -17,6 +17,12 @@ extension SagaEngine {
             }
             guard callsOut.count < configuration.concurrency else { return }
             callQueue.removeFirst()
+            if let gate = gate(of: call), gate.hasMissedSlot(key(call), now()) {
+                gate.loseSlot(key(call))
+                gate.late.append(call)
+                requestExchange(gate)
+                continue
+            }
             send(call)
         }
     }
@@ -25,7 +31,7 @@ extension SagaEngine {
     /// is over, nothing of the attempt can be under way any more, and an undo may rely on it.
     private func send(_ queued: Call) {
         guard case .running(queued.attempt, let since)? = runners[queued.saga]?.state[queued.operation].phase else {
-            return
+            return release(queued, nil, duration: .zero)
         }
         var call = queued
         call.timeout = since + queued.timeout - now()
@@ -33,6 +39,7 @@ extension SagaEngine {
             let refusal = Answer.Refusal(
                 error: EngineError.connectFailed, message: "the attempt's time was over before it had its turn",
                 isRetryable: true)
+            release(call, nil, duration: .zero)
             return answer(call, .failed(refusal))
         }
         let number = nextCallNumber
@@ -42,9 +49,13 @@ extension SagaEngine {
     }
 
     private func make(_ call: Call, number: Int, incarnation: Int) async {
+        let sent = clock.now()
         let answer = await invoker.invoke(call)
         callsOut[number] = nil
-        if incarnation == self.incarnation { self.answer(call, answer) }
+        if incarnation == self.incarnation {
+            release(call, answer, duration: TimeSpan(microseconds: clock.now() - sent))
+            self.answer(call, answer)
+        }
         dispatchCalls()
     }
 

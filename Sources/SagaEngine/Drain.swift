@@ -14,11 +14,13 @@ extension SagaEngine {
         logger.info("draining", metadata: ["sagas": "\(sagas)", "calls": "\(calls)"])
         await wait(upTo: configuration.drainTimeout) { $0.load.calls == 0 && $0.nothingIsCommitting }
         for task in callsOut.values { task.cancel() }
+        for call in callQueue { release(call, nil, duration: .zero) }
         callQueue = []
         for runner in runners.values.sorted(by: { $0.id < $1.id }) where !runner.ownCalls.isEmpty {
             advance(runner, .takenUp(ownCalls: []))
         }
         await wait(upTo: .seconds(5)) { $0.nothingIsCommitting }
+        await closeDesk()
         await leave()
         stop()
     }
@@ -46,6 +48,7 @@ extension SagaEngine {
     private func stop() {
         phase = .stopped
         timerSleep?.cancel()
+        deskSleep?.cancel()
         for waiter in stopWaiters + readyWaiters { waiter.resume() }
         stopWaiters = []
         readyWaiters = []

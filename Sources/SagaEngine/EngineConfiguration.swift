@@ -26,6 +26,14 @@ public struct EngineConfiguration: Sendable {
     public var joinSize = 128
     /// None waits longer than this for a transaction under way.
     public var joinAfter = TimeSpan.milliseconds(20)
+    /// How often at least daemons share what they know of a service that they call or wait for.
+    public var serviceInterval = TimeSpan.milliseconds(100)
+    /// What was learnt of a service counts so long.
+    public var serviceFreshness = TimeSpan.milliseconds(250)
+    /// A saga that waits for several services, or for one without knowing until when, is looked at so often.
+    public var serviceReview = TimeSpan.seconds(60)
+    /// Operations that wait for one service in memory.
+    public var waitingRoom = 1_024
     /// How long stopping waits for calls in flight.
     public var drainTimeout = TimeSpan.seconds(30)
 

@@ -73,6 +73,7 @@ extension SagaEngine {
         callQueue = []
         for task in callsOut.values { task.cancel() }
         timers = Heap()
+        for gate in gateOrder { gate.startOver() }
     }
 
     private func becomeReady() {

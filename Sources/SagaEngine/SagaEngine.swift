@@ -7,7 +7,7 @@ import SagaCore
 ///
 /// Everything happens on one executor that is given from outside, so that a simulation can order it. The
 /// background services are extensions named by their job: `LeaseKeeper`, `TakeOver`, `Claimer`,
-/// `Writer`, `Dispatcher`, `Timers`, `Drain`.
+/// `Writer`, `Dispatcher`, `Timers`, `ServiceDesk`, `Drain`.
 public actor SagaEngine {
     let configuration: EngineConfiguration
     let store: any SagaStore
@@ -56,6 +56,18 @@ public actor SagaEngine {
     var callsOut: [Int: Task<Void, Never>] = [:]
     var nextCallNumber = 0
 
+    // ServiceDesk
+    var gates: [ServiceKey: ServiceGate] = [:]
+    /// In the order in which they were first asked for.
+    var gateOrder: [ServiceGate] = []
+    /// By the decision under way.
+    var admitted: [(operation: OperationReference, gate: ServiceGate)] = []
+    var deskSleep: Task<Void, Never>?
+    /// No service matters at the moment: the desk sleeps until it has to look for parked sagas.
+    var isDeskIdle = true
+    /// Monotonic; when it was last looked for sagas that nobody runs and that wait for a service.
+    var lookedForParked = Int64.min / 2
+
     // Timers
     var timers = Heap<TimerEntry>()
     var timerSleep: Task<Void, Never>?
@@ -95,6 +107,7 @@ public actor SagaEngine {
             Task { await self.claimDue() },
             Task { await self.runTimers() },
             Task { await self.takeOver() },
+            Task { await self.runDesk() },
         ]
         let writers = (0..<max(1, configuration.writers)).map { _ in Task { await self.write() } }
         await withCheckedContinuation { waiter in
@@ -126,8 +139,7 @@ public actor SagaEngine {
             runner.inbox.append(input)
             return
         }
-        let decision = decide(
-            runner.state, input, now: now(), definition: runner.definition, beginsOperations: phase == .working)
+        let decision = decideGuarded(runner, input)
         runner.state = decision.state
         runner.callsAfterCommit = decision.calls
         runner.inputUnderWay = input
@@ -159,9 +171,15 @@ public actor SagaEngine {
         guard phase == .working, state.callsInFlight.isEmpty, runner.inbox.isEmpty, !runner.mustReload else {
             return .keep
         }
-        let due = state.nextDue(in: runner.definition)
+        let due = state.nextDue(in: runner.definition, except: Set(runner.waiters.keys))
         if let due, due < now() + configuration.parkAfter { return .keep }
-        return .park(dueAt: due, lastSequence: state.sequence)
+        if runner.waiters.isEmpty { return .park(dueAt: due, lastSequence: state.sequence, awaiting: nil) }
+        guard let awaited = awaitedService(runner) else { return .keep }
+        // The row names one service; for the others it is looked at now and then.
+        let isOneOfMany = Set(runner.waiters.values.map { ObjectIdentifier($0.gate) }).count > 1
+        let review = isOneOfMany ? now() + configuration.serviceReview : nil
+        return .park(
+            dueAt: [due, review].compactMap { $0 }.min(), lastSequence: state.sequence, awaiting: awaited)
     }
 
     /// After a commit: makes the calls, takes what came meanwhile, or lets the saga leave memory.
@@ -208,6 +226,9 @@ public actor SagaEngine {
 
     func forget(_ runner: SagaRunner) {
         runners[runner.id] = nil
+        leaveRooms(runner)
+        for call in runner.callsAfterCommit { release(call, nil, duration: .zero) }
+        runner.callsAfterCommit = []
         runner.timerDue = nil
     }
 

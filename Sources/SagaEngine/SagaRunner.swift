@@ -20,6 +20,8 @@ final class SagaRunner {
     var callsAfterCommit: [Call] = []
     /// Calls of this saga that this daemon makes or has the answer of in hand.
     var ownCalls: Set<OperationReference> = []
+    /// What waits for its service.
+    var waiters: [OperationReference: Waiter] = [:]
     /// What the commit under way was decided on.
     var inputUnderWay: SagaInput?
     /// The commit under way parks or ends the saga.

@@ -1,7 +1,7 @@
 import SagaCore
 
 /// Where sagas are kept. Every call states its lease; one that lost its lease can write nothing.
-public protocol SagaStore: Sendable {
+public protocol SagaStore: ServiceStore {
     /// Enters a daemon: a new row with a lease of `length` from now.
     func join(_ daemon: DaemonIdentity, leaseLength: TimeSpan) async throws(StoreError) -> Lease
 
@@ -149,9 +149,9 @@ public struct Append: Sendable, Hashable {
     /// Whether the daemon keeps the saga in memory.
     public enum Hold: Sendable, Hashable {
         case keep
-        /// Any daemon takes it up at this time; nil waits for a person. A history that goes on behind `lastSequence`
-        /// makes it due at once: someone appended what the daemon hasn't seen.
-        case park(dueAt: Instant?, lastSequence: Int)
+        /// Any daemon takes it up at this time; nil waits for a person, or for the service it awaits to have room. A
+        /// history that goes on behind `lastSequence` makes it due at once: someone appended what the daemon hasn't seen.
+        case park(dueAt: Instant?, lastSequence: Int, awaiting: AwaitedService?)
         case end(at: Instant)
     }
 

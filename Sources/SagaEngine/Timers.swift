@@ -47,7 +47,9 @@ extension SagaEngine {
 
     /// Sets the saga's timer to the next time it can do something by itself.
     func setTimer(_ runner: SagaRunner) {
-        guard runners[runner.id] === runner, let due = runner.state.nextDue(in: runner.definition) else {
+        guard runners[runner.id] === runner,
+            let due = runner.state.nextDue(in: runner.definition, except: Set(runner.waiters.keys))
+        else {
             runner.timerDue = nil
             return
         }

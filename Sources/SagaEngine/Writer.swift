@@ -153,6 +153,7 @@ extension SagaEngine {
     /// The place in the history was taken: what was decided is void, the answers in hand are decided anew.
     private func discard(_ append: Append, of runner: SagaRunner) {
         logger.debug("saga was changed from outside", metadata: ["saga": "\(runner.id)"])
+        for call in runner.callsAfterCommit { release(call, nil, duration: .zero) }
         runner.callsAfterCommit = []
         runner.isLeaving = false
         runner.isCommitting = false

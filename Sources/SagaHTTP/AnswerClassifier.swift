@@ -97,7 +97,8 @@ public enum AnswerClassifier {
             error: document.name ?? EngineError.http(status),
             message: document.message ?? describe(status, PlainText.excerpt(of: bytes)),
             isRetryable: row.isRetryable,
-            retryAfter: RetryAfter.wait(in: headers)
+            retryAfter: RetryAfter.wait(in: headers),
+            isTrouble: status == 429
         )
     }
 

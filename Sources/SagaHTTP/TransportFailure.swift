@@ -10,7 +10,8 @@ enum TransportFailure {
     /// - Parameter mayHaveLeft: whether the participant may have read the request.
     static func answer(for error: any Error, mayHaveLeft: Bool, call: Call, service: String) -> Answer {
         guard mayHaveLeft else {
-            return .failed(refusal(EngineError.connectFailed, "\(service): \(describe(error))"))
+            return .failed(
+                refusal(EngineError.connectFailed, "\(service): \(describe(error))", isTrouble: true))
         }
         guard isTimeout(error) else {
             return .unknown(refusal(EngineError.connectionLost, "\(service): \(describe(error))"))
@@ -30,8 +31,8 @@ enum TransportFailure {
         }
     }
 
-    private static func refusal(_ name: String, _ message: String) -> Answer.Refusal {
-        Answer.Refusal(error: name, message: PlainText.bounded(message), isRetryable: true)
+    private static func refusal(_ name: String, _ message: String, isTrouble: Bool = false) -> Answer.Refusal {
+        Answer.Refusal(error: name, message: PlainText.bounded(message), isRetryable: true, isTrouble: isTrouble)
     }
 
     private static func isTimeout(_ error: any Error) -> Bool {

@@ -12,6 +12,7 @@ public actor InMemoryStore: SagaStore {
         var endedAt: Instant?
         var events: [StoredEvent]
         var unreadable: String?
+        var awaiting: AwaitedService?
     }
 
     private struct Daemon {
@@ -19,7 +20,14 @@ public actor InMemoryStore: SagaStore {
         var leaseUntil: Instant
     }
 
+    private struct ServiceRow {
+        let service: Service
+        var stored: StoredService
+        var events: [BreakerEvent] = []
+    }
+
     private var rows: [SagaID: Row] = [:]
+    private var services: [ServiceRow] = []
     private var daemons: [Int32: Daemon] = [:]
     private var documents: [DefinitionID: [UInt8]] = [:]
     private var nextDaemon: Int32 = 1
@@ -175,6 +183,7 @@ public actor InMemoryStore: SagaStore {
             rows[id]?.owner = lease.daemon
             rows[id]?.dueAt = nil
             rows[id]?.unreadable = nil
+            rows[id]?.awaiting = nil
         }
         if isLost { throw .unavailable("the connection was lost after the commit") }
         return ids
@@ -272,12 +281,102 @@ public actor InMemoryStore: SagaStore {
         rows[saga]?.unreadable = reason
     }
 
+    // MARK: ServiceStore
+
+    public func service(_ service: Service, under lease: Lease) throws(StoreError) -> StoredService {
+        try failIfAsked()
+        try fence(lease)
+        if let row = services.first(where: { $0.service.name == service.name && $0.service.url == service.url }) {
+            return row.stored
+        }
+        let stored = StoredService(
+            id: ServiceID(Int32(services.count + 1)), version: 1, settings: service.settings,
+            state: ServiceState(at: clock()))
+        services.append(ServiceRow(service: service, stored: stored))
+        return stored
+    }
+
+    public func service(_ id: ServiceID, newerThan version: Int64) throws(StoreError) -> StoredService? {
+        try failIfAsked()
+        return services.first { $0.stored.id == id && $0.stored.version > version }?.stored
+    }
+
+    public func write(_ update: ServiceUpdate, under lease: Lease) throws(StoreError) -> Bool {
+        try failIfAsked()
+        try fence(lease)
+        return write(update)
+    }
+
+    private func write(_ update: ServiceUpdate) -> Bool {
+        guard let index = services.firstIndex(where: { $0.stored.id == update.id }),
+            services[index].stored.version == update.expectedVersion
+        else { return false }
+        services[index].stored = StoredService(
+            id: update.id, version: update.expectedVersion + 1, settings: services[index].stored.settings,
+            state: update.state)
+        services[index].events += update.events
+        return true
+    }
+
+    public func awaitedServices() throws(StoreError) -> [Service] {
+        try failIfAsked()
+        let awaited = Set(rows.values.filter { $0.owner == nil && $0.dueAt != nil }.compactMap { $0.awaiting?.id })
+        return services.filter { awaited.contains($0.stored.id) }.map(\.service)
+    }
+
+    public func claimWaiting(
+        _ lease: Lease, for service: ServiceID, limit: Int, fewestAttemptsFirst: Bool
+    ) throws(StoreError) -> [SagaID] {
+        try failIfAsked()
+        try fence(lease)
+        var waiting: [(attempts: Int, since: Instant, id: SagaID)] = []
+        for (id, row) in rows where row.owner == nil && row.dueAt != nil {
+            guard let awaiting = row.awaiting, awaiting.id == service else { continue }
+            waiting.append((fewestAttemptsFirst ? awaiting.attempts : 0, awaiting.since, id))
+        }
+        let ids = waiting.sorted { $0 < $1 }.prefix(limit).map(\.id).sorted()
+        for id in ids {
+            rows[id]?.owner = lease.daemon
+            rows[id]?.dueAt = nil
+            rows[id]?.unreadable = nil
+            rows[id]?.awaiting = nil
+        }
+        return ids
+    }
+
+    /// What a person does to a breaker; nil when there is no such service or it is so already.
+    public func operate(_ command: BreakerCommand, on name: String) -> BreakerEvent? {
+        guard let row = services.first(where: { $0.service.name == name }) else { return nil }
+        var state = row.stored.state
+        let act = Event.Act(actor: "op", reason: nil)
+        guard let event = state.operate(command, by: act, settings: row.stored.settings, now: clock()) else {
+            return nil
+        }
+        _ = write(
+            ServiceUpdate(id: row.stored.id, expectedVersion: row.stored.version, state: state, events: [event]))
+        return event
+    }
+
+    /// The names of a breaker's events, for tests.
+    public func breakerEvents(_ name: String) -> [String] {
+        services.first { $0.service.name == name }?.events.map(\.type.name) ?? []
+    }
+
+    /// All sagas, for tests.
+    public func sagas() -> [SagaID] { rows.keys.sorted() }
+
+    /// What a saga that nobody runs waits for, for tests.
+    public func awaiting(_ saga: SagaID) -> AwaitedService? { rows[saga]?.awaiting }
+
+    // MARK: Rows
+
     private func apply(_ change: Append.RowChange, to row: inout Row) {
         row.status = change.status
         switch change.hold {
         case .keep: break
-        case .park(let dueAt, let lastSequence):
+        case .park(let dueAt, let lastSequence, let awaiting):
             row.owner = nil
+            row.awaiting = awaiting
             row.dueAt =
                 row.events.count > lastSequence ? clock() : min(row.dueAt ?? .distantFuture, dueAt ?? .distantFuture)
         case .end(let at):

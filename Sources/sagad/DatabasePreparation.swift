@@ -106,7 +106,12 @@ struct DatabasePreparation {
 
     private func register(_ pool: PostgresPool) async throws {
         let registry = DefinitionRegistry(pool: pool)
-        let changes = try await registry.apply(definitions, activate: false)
+        let (changes, changedServices) = try await registry.apply(definitions, activate: false)
+        for service in changedServices {
+            logger.notice(
+                "a service's settings changed for every definition that calls it",
+                metadata: ["service": "\(service.name)", "url": "\(service.url)"])
+        }
         for ((definition, _), change) in zip(definitions, changes) where change != .unchanged {
             logger.info(
                 "definition registered",

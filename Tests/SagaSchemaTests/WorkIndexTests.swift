@@ -145,6 +145,11 @@ import Testing
                 try await fixture.rows(
                     "SELECT indexdef FROM pg_indexes WHERE schemaname = 'saga' AND tablename = 'state' ORDER BY 1"
                 ) == [
+                    "CREATE INDEX state_waits_attempts ON saga.state USING btree "
+                        + "(waits_for, waits_attempts, waits_since) "
+                        + "WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL))",
+                    "CREATE INDEX state_waits_since ON saga.state USING btree (waits_for, waits_since) "
+                        + "WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL))",
                     "CREATE INDEX state_work ON saga.state USING btree (owner, due_at) "
                         + "WHERE ((owner IS NOT NULL) OR (due_at IS NOT NULL))",
                     "CREATE UNIQUE INDEX state_pkey ON saga.state USING btree (id)",

@@ -195,8 +195,8 @@ private func append(
         _ = try await test.store.claim(lease, limit: 9)
         #expect(try await test.appendFromOutside(.sagaPaused, to: changed))
         let batch = [
-            append(quiet, [], .park(dueAt: nil, lastSequence: 1)),
-            append(changed, [], .park(dueAt: nil, lastSequence: 1)),
+            append(quiet, [], .park(dueAt: nil, lastSequence: 1, awaiting: nil)),
+            append(changed, [], .park(dueAt: nil, lastSequence: 1, awaiting: nil)),
         ]
         #expect(try await test.store.commit(batch, under: lease) == [])
         #expect(try await test.store.claim(lease, limit: 9) == [changed])
@@ -214,7 +214,7 @@ private func append(
         #expect(try await test.appendFromOutside(.sagaPaused, to: saga))
         // The claim takes the due time away before the batch that parks is through.
         #expect(try await test.store.claim(lease, limit: 1) == [saga])
-        let park = append(saga, [], .park(dueAt: nil, lastSequence: 1))
+        let park = append(saga, [], .park(dueAt: nil, lastSequence: 1, awaiting: nil))
         #expect(try await test.store.commit([park], under: lease) == [])
         #expect(try await test.owner(saga) == nil)
         #expect(try await test.store.claim(lease, limit: 1) == [saga])
@@ -240,7 +240,8 @@ private func append(
         _ = try await test.store.claim(lease, limit: 1)
         let past = Instant(microseconds: 1)
         #expect(
-            try await test.store.commit([append(saga, [], .park(dueAt: past, lastSequence: 1))], under: lease) == [])
+            try await test.store.commit(
+                [append(saga, [], .park(dueAt: past, lastSequence: 1, awaiting: nil))], under: lease) == [])
         #expect(try await test.store.claim(lease, limit: 1) == [saga])
         await test.close()
     }

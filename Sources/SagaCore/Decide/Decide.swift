@@ -140,11 +140,7 @@ struct Decider {
         operation(reference)?.retry
     }
 
-    func operation(_ reference: OperationReference) -> Operation? {
-        guard definition.steps.indices.contains(reference.step) else { return nil }
-        let step = definition.steps[reference.step]
-        return reference.side == .action ? step.action : step.compensation
-    }
+    func operation(_ reference: OperationReference) -> Operation? { definition.operation(reference) }
 
     // MARK: Beginning an operation
 

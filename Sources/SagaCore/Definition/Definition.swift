@@ -45,6 +45,12 @@ public final class Definition: Sendable {
 
     /// The place of the step of this name in `steps`.
     public func index(ofStep name: String) -> Int? { stepIndices[name] }
+
+    /// The operation meant; nil when the step has none such.
+    public func operation(_ reference: OperationReference) -> Operation? {
+        guard steps.indices.contains(reference.step) else { return nil }
+        return reference.side == .action ? steps[reference.step].action : steps[reference.step].compensation
+    }
 }
 
 /// The SHA-256 of a definition's canonical JSON (RFC 8785, numbers as written).

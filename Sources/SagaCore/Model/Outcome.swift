@@ -43,12 +43,37 @@ public enum Answer: Sendable, Hashable {
         public let isRetryable: Bool
         /// No further attempt before this long from now.
         public let retryAfter: TimeSpan?
+        /// Of one that certainly failed: it speaks against the participant's health, since it couldn't be reached or
+        /// asked for fewer calls. One that says no is healthy.
+        public let isTrouble: Bool
 
-        public init(error: String, message: String, isRetryable: Bool, retryAfter: TimeSpan? = nil) {
+        public init(
+            error: String, message: String, isRetryable: Bool, retryAfter: TimeSpan? = nil, isTrouble: Bool = false
+        ) {
+            self.isTrouble = isTrouble
             self.error = error
             self.message = message
             self.isRetryable = isRetryable
             self.retryAfter = retryAfter
+        }
+    }
+}
+
+extension Answer {
+    /// What the call says of the participant's health.
+    public var verdict: CallVerdict {
+        switch self {
+        case .done: .success
+        case .failed(let refusal): refusal.isTrouble ? .failure : .success
+        case .unknown(let refusal): refusal.error == EngineError.daemonLost ? .neutral : .failure
+        }
+    }
+
+    /// How long the participant asked for quiet; nil when it didn't.
+    public var retryAfter: TimeSpan? {
+        switch self {
+        case .done: nil
+        case .failed(let refusal), .unknown(let refusal): refusal.retryAfter
         }
     }
 }
@@ -60,6 +85,7 @@ public enum EngineError {
     public static let connectionLost = "Saga.ConnectionLost"
     public static let daemonLost = "Saga.DaemonLost"
     public static let badResponse = "Saga.BadResponse"
+    public static let circuitOpen = "Saga.CircuitOpen"
     public static let expression = "Saga.Expression"
     public static let cancelled = "Saga.Cancelled"
     public static let deadlineExceeded = "Saga.DeadlineExceeded"

@@ -24,16 +24,24 @@ public struct DefinitionRegistry: Sendable {
         case reactivated
     }
 
-    /// Registers definitions, all or none of them.
+    /// Registers definitions, all or none of them, and the settings of the services that they call: those of the
+    /// definition applied last hold for all that name the service. A known version that isn't applied by a person
+    /// leaves them as they are.
     ///
     /// - Parameters:
     ///   - definitions: each with the file's text as it was written.
     ///   - activate: whether a known version becomes current again; a daemon's start never does that.
-    /// - Returns: what became of each, in their order.
+    /// - Returns: what became of each, in their order, and the services that had other settings before.
     public func apply(
         _ definitions: [(definition: Definition, document: [UInt8])],
         activate: Bool
-    ) async throws(PostgresError) -> [Change] {
+    ) async throws(PostgresError) -> (changes: [Change], changedServices: [Service]) {
+        let clock = try await pool.query("SELECT clock_timestamp()", timeout: timeout)
+        let now = Instant(
+            try clock.rows.first?.decode(0, as: PostgresTimestamp.self) ?? PostgresTimestamp(microsecondsSince1970: 0))
+        // Two definitions may name one service; in a constant order no two applies wait for each other.
+        let services = definitions.flatMap { applied in applied.definition.services.map { (applied.definition, $0) } }
+            .sorted { ($0.1.name, $0.1.url) < ($1.1.name, $1.1.url) }
         let results = try await pool.transaction(
             definitions.map { definition, document in
                 PostgresStatement(
@@ -42,9 +50,32 @@ public struct DefinitionRegistry: Sendable {
                         .text(definition.name), .bytea(definition.digest.bytes), .json(document), .bool(activate),
                     ]
                 )
-            },
+            } + services.map { entry($1, of: $0, now: now, activate: activate) },
             timeout: timeout
         )
+        var changed: [Service] = []
+        for ((_, service), result) in zip(services, results.dropFirst(definitions.count)) {
+            if try result.rows.first?.decode(0, as: String.self) == "changed" { changed.append(service) }
+        }
+        return (try changes(results.prefix(definitions.count)), changed)
+    }
+
+    /// Whether this very transaction has registered the definition tells whether its settings are news.
+    private func entry(_ service: Service, of definition: Definition, now: Instant, activate: Bool)
+        -> PostgresStatement
+    {
+        PostgresStatement(
+            """
+            SELECT saga.apply_service($1, $2, $3, $4, $5 OR EXISTS (
+                SELECT FROM saga.definition d WHERE d.digest = $6 AND d.applied_at >= now()))
+            """,
+            [
+                .text(service.name), .text(service.url), .json(service.settings.json.bytes),
+                .json(ServiceState(at: now).json.bytes), .bool(activate), .bytea(definition.digest.bytes),
+            ])
+    }
+
+    private func changes(_ results: ArraySlice<PostgresResult>) throws(PostgresError) -> [Change] {
         var changes: [Change] = []
         for result in results {
             let text = try result.rows.first?.decode(0, as: String.self) ?? ""

@@ -69,7 +69,8 @@ extension PostgresStore {
                             SELECT id FROM saga.state WHERE owner = $1 AND due_at <= now()
                             ORDER BY owner, due_at LIMIT $3 FOR UPDATE SKIP LOCKED
                         )
-                        UPDATE saga.state s SET owner = $1, due_at = NULL, unreadable = NULL
+                        UPDATE saga.state s SET owner = $1, due_at = NULL, unreadable = NULL, waits_for = NULL,
+                            waits_attempts = NULL, waits_since = NULL
                         FROM (SELECT id FROM due UNION ALL SELECT id FROM changed) taken
                         WHERE s.id = taken.id
                         RETURNING s.id

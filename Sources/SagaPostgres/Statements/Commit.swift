@@ -130,17 +130,20 @@ struct CommitStatements {
         var dueTimes: [PostgresTimestamp?] = []
         var endTimes: [PostgresTimestamp?] = []
         var lastSequences: [Int32?] = []
+        var awaited: [AwaitedService?] = []
         for append in batch {
             guard let row = append.row else { continue }
             sagas.append(append.saga.uuid)
             statuses.append(row.status.rawValue)
             keeps.append(row.hold == .keep)
+            var service: AwaitedService?
             switch row.hold {
             case .keep:
                 dueTimes.append(nil)
                 endTimes.append(nil)
                 lastSequences.append(nil)
-            case .park(let dueAt, let lastSequence):
+            case .park(let dueAt, let lastSequence, let awaiting):
+                service = awaiting
                 dueTimes.append(dueAt?.timestamp ?? .infinity)
                 endTimes.append(nil)
                 lastSequences.append(Int32(truncatingIfNeeded: lastSequence))
@@ -149,6 +152,7 @@ struct CommitStatements {
                 endTimes.append(at.timestamp)
                 lastSequences.append(nil)
             }
+            awaited.append(service)
         }
         if sagas.isEmpty { return nil }
         return PostgresStatement(
@@ -161,14 +165,19 @@ struct CommitStatements {
                     WHEN EXISTS (SELECT FROM saga.event e WHERE e.saga_id = s.id AND e.sequence = new.last_sequence + 1)
                         THEN clock_timestamp()
                     ELSE least(s.due_at, new.due_at)
-                END
-            FROM unnest($1::uuid[], $2::int2[], $3::bool[], $4::timestamptz[], $5::timestamptz[], $6::int4[])
-                AS new (id, status, keeps, due_at, ended_at, last_sequence)
+                END,
+                waits_for = new.waits_for, waits_attempts = new.waits_attempts, waits_since = new.waits_since
+            FROM unnest($1::uuid[], $2::int2[], $3::bool[], $4::timestamptz[], $5::timestamptz[], $6::int4[],
+                $8::int4[], $9::int2[], $10::timestamptz[]) AS new (
+                id, status, keeps, due_at, ended_at, last_sequence, waits_for, waits_attempts, waits_since)
             WHERE s.id = new.id AND s.owner = $7
             """,
             [
                 .uuidArray(sagas), .int2Array(statuses), .boolArray(keeps), .timestamptzArray(dueTimes),
                 .timestamptzArray(endTimes), .int4Array(lastSequences), .int4(lease.daemon),
+                .int4Array(awaited.map { $0?.id.number }),
+                .int2Array(awaited.map { $0.map { Int16(clamping: $0.attempts) } }),
+                .timestamptzArray(awaited.map { $0?.since.timestamp }),
             ])
     }
 }

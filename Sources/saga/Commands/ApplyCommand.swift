@@ -34,12 +34,14 @@ struct ApplyCommand: AsyncParsableCommand {
         let definitions = checked.definitions.map { (definition: $0.1, document: $0.2) }
         let changes = try await database.withDatabase { pool in
             let registry = DefinitionRegistry(pool: pool)
-            let known = try await registry.documents().compactMap {
-                DefinitionParser.parse($0, checks: .stored).definition
+            let applied = try await registry.apply(definitions, activate: true)
+            for service in applied.changedServices {
+                Output.error(
+                    "warning: service \(service.name) at \(service.url) had other limits or another circuit breaker; "
+                        .sanitized + "those applied last hold for every definition that calls it"
+                )
             }
-            let changes = try await registry.apply(definitions, activate: true)
-            ServiceChanges.warn(of: definitions.map(\.definition), known: known)
-            return changes
+            return applied.changes
         }
         show(zip(definitions.map(\.definition), changes).map { ($0, $1) })
     }
@@ -62,33 +64,5 @@ struct ApplyCommand: AsyncParsableCommand {
         }
         writer.endArray()
         Output.json(writer.finished())
-    }
-}
-
-/// A service is one per name and URL in a database, so its settings in one definition change those of all others.
-private enum ServiceChanges {
-    static func warn(of applied: [Definition], known: [Definition]) {
-        var warned: Set<String> = []
-        for definition in applied {
-            for service in definition.services {
-                let before = known.first { other in
-                    other.digest != definition.digest
-                        && other.services.contains { $0.isSame(as: service) && !$0.hasSameSettings(as: service) }
-                }
-                guard let before, warned.insert("\(service.name) \(service.url)").inserted else { continue }
-                Output.error(
-                    "warning: service \(service.name) at \(service.url) has other settings than in \(before.name) "
-                        + "\(before.digest.version); those applied last hold for all".sanitized
-                )
-            }
-        }
-    }
-}
-
-extension Service {
-    fileprivate func isSame(as other: Service) -> Bool { name == other.name && url == other.url }
-
-    fileprivate func hasSameSettings(as other: Service) -> Bool {
-        maxConcurrent == other.maxConcurrent && rateLimit == other.rateLimit && circuitBreaker == other.circuitBreaker
     }
 }

@@ -1,0 +1,223 @@
+import SagaCore
+
+/// Lets calls begin as their services allow, and those that have to wait in their turn.
+extension SagaEngine {
+    /// The gate of a service; a service is one per name and URL.
+    func gate(of service: Service) -> ServiceGate {
+        let key = ServiceKey(name: service.name, url: service.url)
+        if let gate = gates[key] { return gate }
+        let gate = ServiceGate(service: service)
+        gates[key] = gate
+        gateOrder.append(gate)
+        return gate
+    }
+
+    struct ServiceKey: Hashable {
+        let name: String
+        let url: String
+    }
+
+    /// Decides with the services asked; what was admitted is in use from here on.
+    func decideGuarded(_ runner: SagaRunner, _ input: SagaInput) -> Decision {
+        let definition = runner.definition
+        guard !definition.services.isEmpty, phase == .working else {
+            return decide(
+                runner.state, input, now: now(), definition: definition, beginsOperations: phase == .working)
+        }
+        for waiter in runner.waiters.values { waiter.isAsked = false }
+        admitted = []
+        let now = now()
+        let decision = decide(runner.state, input, now: now, definition: definition) { operation, service, attempts in
+            let gate = self.gate(of: service)
+            gate.service = service
+            return self.admit(runner, operation, attempts, gate, now)
+        }
+        // What it waited for it wants no more.
+        for waiter in runner.waiters.values.filter({ !$0.isAsked }) { leave(waiter) }
+        // An expression failed: no call was made.
+        for (operation, gate) in admitted where !decision.calls.contains(where: { $0.operation == operation }) {
+            _ = gate.release(.init(saga: runner.id, operation: operation), .neutral, duration: .zero, at: now)
+        }
+        return decision
+    }
+
+    private func admit(
+        _ runner: SagaRunner, _ operation: OperationReference, _ attempts: Int, _ gate: ServiceGate, _ now: Instant
+    ) -> Admission {
+        let timeout = runner.definition.operation(operation)?.timeout ?? .zero
+        gate.note(timeout: timeout)
+        let key = ServiceGate.CallKey(saga: runner.id, operation: operation)
+        let known = runner.waiters[operation]
+        known?.isAsked = true
+        if let known, let ticket = known.ticket, gate.isValid(ticket, now) {
+            known.ticket = nil
+            leave(known)
+            gate.use(ticket, for: key, until: now + timeout)
+            admitted.append((operation, gate))
+            return .admitted
+        }
+        if let known { returnTicket(known) }
+        let isFresh = gate.stored != nil && clock.now() - gate.readAt < configuration.serviceFreshness.microseconds
+        if isFresh {
+            if let closed = gate.closedUntil(now) {
+                if closed.isBreaker, gate.settings.whenOpen == .fail { return refuse(known, closed.reason) }
+                let until = closed.until ?? now + configuration.serviceReview
+                return put(off: known ?? enter(runner, operation, attempts, gate), until: until, closed.reason)
+            }
+            if !gate.mustQueue, let ticket = gate.ticket(now) {
+                if let known { leave(known) }
+                gate.use(ticket, for: key, until: now + timeout)
+                admitted.append((operation, gate))
+                return .admitted
+            }
+            if known != nil, gate.breaker == .halfOpen, gate.settings.whenOpen == .fail, !gate.isExchanging {
+                return refuse(known, "the circuit breaker of \(gate.service.name) is half-open and has no call left")
+            }
+        }
+        let waiter = known ?? enter(runner, operation, attempts, gate)
+        requestExchange(gate)
+        if waiter.deferredUntil == nil, isFresh,
+            clock.now() - waiter.since >= 1_000_000 || gate.room.count > configuration.waitingRoom
+        {
+            return put(off: waiter, until: gate.nextSlot ?? now + .seconds(1), limitReason(gate))
+        }
+        return .wait
+    }
+
+    private func limitReason(_ gate: ServiceGate) -> String {
+        if gate.breaker == .halfOpen { return "the circuit breaker of \(gate.service.name) is half-open" }
+        return "\(gate.service.name) is at its limit of calls"
+    }
+
+    private func refuse(_ waiter: Waiter?, _ reason: String) -> Admission {
+        if let waiter { leave(waiter) }
+        return .refused(Answer.Refusal(error: EngineError.circuitOpen, message: reason, isRetryable: true))
+    }
+
+    private func put(off waiter: Waiter, until: Instant, _ reason: String) -> Admission {
+        waiter.deferredUntil = until
+        return .deferred(until: until, reason: reason)
+    }
+
+    private func enter(
+        _ runner: SagaRunner, _ operation: OperationReference, _ attempts: Int, _ gate: ServiceGate
+    ) -> Waiter {
+        let waiter = Waiter(
+            runner: runner, gate: gate, operation: operation, attempts: attempts, since: clock.now())
+        runner.waiters[operation] = waiter
+        gate.room.append(waiter)
+        wakeDesk()
+        return waiter
+    }
+
+    private func returnTicket(_ waiter: Waiter) {
+        guard let ticket = waiter.ticket else { return }
+        waiter.ticket = nil
+        waiter.gate.giveBack(ticket)
+    }
+
+    /// It doesn't wait any more.
+    func leave(_ waiter: Waiter) {
+        returnTicket(waiter)
+        waiter.runner.waiters[waiter.operation] = nil
+        if waiter.gate.room.first === waiter {
+            waiter.gate.room.removeFirst()
+        } else if let index = waiter.gate.room.firstIndex(where: { $0 === waiter }) {
+            waiter.gate.room.remove(at: index)
+        }
+    }
+
+    /// The saga leaves memory.
+    func leaveRooms(_ runner: SagaRunner) {
+        for waiter in runner.waiters.values { leave(waiter) }
+    }
+
+    /// What the saga's row names as awaited, once all that waits in it has been told so and may take long; nil while it
+    /// should stay in memory.
+    func awaitedService(_ runner: SagaRunner) -> AwaitedService? {
+        let parkAfter = configuration.parkAfter
+        let now = now()
+        for waiter in runner.waiters.values {
+            guard waiter.ticket == nil, waiter.gate.stored != nil, let until = waiter.deferredUntil else { return nil }
+            let waited = TimeSpan(microseconds: clock.now() - waiter.since)
+            let isLong = until >= now + parkAfter || waited >= parkAfter
+            guard isLong || waiter.gate.room.count > configuration.waitingRoom else { return nil }
+        }
+        let first = runner.waiters.values.min { ($0.operation.step, $0.attempts) < ($1.operation.step, $1.attempts) }
+        guard let first, let id = first.gate.stored?.id else { return nil }
+        first.gate.hasParked = true
+        let since = now + TimeSpan(microseconds: first.since - clock.now())
+        return AwaitedService(id: id, attempts: first.attempts, since: since)
+    }
+
+    // MARK: Turns
+
+    /// Hands out the turns that are left: in half-open to whoever has spent the fewest attempts, else to the first.
+    func serve(_ gate: ServiceGate) {
+        let now = now()
+        while let call = gate.late.first {
+            guard gate.takeSlot(for: key(call), now) else { break }
+            gate.late.removeFirst()
+            callQueue.prepend(call)
+        }
+        if gate.closedUntil(now) != nil { return tellClosed(gate) }
+        // Parked ones may have spent fewer attempts: they come first.
+        if gate.breaker == .halfOpen, gate.isPulling { return }
+        while let waiter = nextWaiter(gate), let ticket = gate.ticket(now) {
+            waiter.ticket = ticket
+            proceed(waiter.runner)
+        }
+        // Those that would rather fail than wait learn that no probe was left for them.
+        if gate.breaker == .halfOpen, gate.settings.whenOpen == .fail {
+            for waiter in gate.room where waiter.ticket == nil { proceed(waiter.runner) }
+        }
+    }
+
+    private func nextWaiter(_ gate: ServiceGate) -> Waiter? {
+        guard gate.breaker == .halfOpen else { return gate.room.first { $0.ticket == nil } }
+        var best: Waiter?
+        for waiter in gate.room where waiter.ticket == nil && waiter.attempts < best?.attempts ?? .max {
+            best = waiter
+        }
+        return best
+    }
+
+    /// Those that wait without an event saying so get one, or fail.
+    private func tellClosed(_ gate: ServiceGate) {
+        let isRefused = gate.settings.whenOpen == .fail
+        for waiter in gate.room where waiter.deferredUntil == nil || isRefused { proceed(waiter.runner) }
+    }
+
+    /// Has the saga decide anew, now or once the commit under way is through.
+    func proceed(_ runner: SagaRunner) {
+        if runner.isCommitting, runner.inbox.contains(.proceed) { return }
+        advance(runner, .proceed)
+    }
+
+    // MARK: The ends of calls
+
+    func key(_ call: Call) -> ServiceGate.CallKey { .init(saga: call.saga, operation: call.operation) }
+
+    /// The gate that a call goes through; nil when it has none.
+    func gate(of call: Call) -> ServiceGate? {
+        guard case .http(let request) = call.request else { return nil }
+        return gates[ServiceKey(name: request.service.name, url: request.service.url)]
+    }
+
+    /// A call has ended, or won't be made.
+    ///
+    /// - Parameter answer: nil for one that was never made.
+    func release(_ call: Call, _ answer: Answer?, duration: TimeSpan) {
+        guard let gate = gate(of: call) else { return }
+        let now = now()
+        let verdict = answer?.verdict ?? .neutral
+        var isUrgent = gate.release(key(call), verdict, duration: duration, at: now)
+        // With a refusal that tells of a healthy service it is about this call alone.
+        if verdict == .failure, let wait = answer?.retryAfter {
+            gate.holdOff(until: now + wait)
+            isUrgent = true
+        }
+        if isUrgent { requestExchange(gate) }
+        if gate.hasLimits, !gate.room.isEmpty { serve(gate) }
+    }
+}

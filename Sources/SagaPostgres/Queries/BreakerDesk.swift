@@ -1,0 +1,108 @@
+import JSON
+import PostgresClient
+import SagaCore
+import SagaEngine
+
+/// The services that a database knows, for people: where their breakers stand, and what a person does to them.
+///
+/// All calls throw `PostgresError` unless they say otherwise.
+public struct BreakerDesk: Sendable {
+    let pool: PostgresPool
+    /// How long one call may take.
+    let timeout: Duration
+
+    public init(pool: PostgresPool, timeout: Duration = .seconds(30)) {
+        self.pool = pool
+        self.timeout = timeout
+    }
+
+    /// One service as it stands.
+    public struct Record: Sendable {
+        public let name: String
+        /// As the definition writes it.
+        public let url: String
+        public let stored: StoredService
+        /// Sagas that nobody runs and that wait for it; those in a daemon's memory come on top.
+        public let waiting: Int
+        /// The database's clock.
+        public let readAt: Instant
+    }
+
+    /// A breaker's event at its place.
+    public struct RecordedBreakerEvent: Sendable {
+        public let service: String
+        public let url: String
+        public let serviceID: ServiceID
+        /// 1, 2, 3 … within the service.
+        public let sequence: Int
+        public let event: BreakerEvent
+    }
+
+    /// Every service, or those of one name, by name and URL.
+    public func records(named name: String? = nil, url: String? = nil) async throws(PostgresError) -> [Record] {
+        let result = try await pool.query(
+            """
+            SELECT s.id, s.version, s.settings, s.document, s.name, s.url, clock_timestamp(),
+                (SELECT count(*) FROM saga.state w WHERE w.waits_for = s.id AND w.due_at IS NOT NULL)
+            FROM saga.service s WHERE ($1::text IS NULL OR s.name = $1) AND ($2::text IS NULL OR s.url = $2)
+            ORDER BY s.name, s.url
+            """, [.text(name), .text(url)], timeout: timeout)
+        var records: [Record] = []
+        for row in result.rows {
+            records.append(
+                Record(
+                    name: try row.decode(4), url: try row.decode(5), stored: try StoredService(row),
+                    waiting: try row.decode(7), readAt: Instant(try row.decode(6, as: PostgresTimestamp.self))))
+        }
+        return records
+    }
+
+    /// Does to the service's breaker what a person asks for, on its latest state.
+    ///
+    /// - Returns: the event that was recorded; nil when it is so already.
+    /// - Throws: `PostgresError`, also when the service changes too fast.
+    public func perform(_ command: BreakerCommand, on record: Record, by act: Event.Act) async throws(PostgresError)
+        -> BreakerEvent?
+    {
+        var record = record
+        for _ in 0..<100 {
+            var state = record.stored.state
+            let event = state.operate(command, by: act, settings: record.stored.settings, now: record.readAt)
+            guard let event else { return nil }
+            let update = ServiceUpdate(
+                id: record.stored.id, expectedVersion: record.stored.version, state: state, events: [event])
+            let result = try await pool.transaction([update.statement], timeout: timeout)
+            if try result.first?.rows.first?.decode(0, as: Bool.self) ?? false { return event }
+            guard let newer = try await records(named: record.name, url: record.url).first else { return nil }
+            record = newer
+        }
+        throw PostgresError(.timeout, "service \(record.name) changes too fast; try again")
+    }
+
+    /// What happened to the breakers of that name, oldest first; at most the last `limit`.
+    public func events(named name: String?, url: String? = nil, limit: Int = 1_000) async throws(PostgresError)
+        -> [RecordedBreakerEvent]
+    {
+        let result = try await pool.query(
+            """
+            SELECT * FROM (
+                SELECT s.name, s.url, s.id, e.sequence, e.type, e.at, e.data
+                FROM saga.breaker_event e JOIN saga.service s ON s.id = e.service_id
+                WHERE ($1::text IS NULL OR s.name = $1) AND ($2::text IS NULL OR s.url = $2)
+                ORDER BY e.at DESC, s.id DESC, e.sequence DESC LIMIT $3
+            ) last ORDER BY at, id, sequence
+            """, [.text(name), .text(url), .int8(Int64(limit))], timeout: timeout)
+        var events: [RecordedBreakerEvent] = []
+        for row in result.rows {
+            guard let type = BreakerEventType(rawValue: try row.decode(4)) else { continue }
+            events.append(
+                RecordedBreakerEvent(
+                    service: try row.decode(0), url: try row.decode(1), serviceID: ServiceID(try row.decode(2)),
+                    sequence: Int(try row.decode(3, as: Int32.self)),
+                    event: BreakerEvent(
+                        type: type, at: Instant(try row.decode(5, as: PostgresTimestamp.self)),
+                        data: RawJSON(unchecked: try row.decode(6)))))
+        }
+        return events
+    }
+}

@@ -1,0 +1,268 @@
+import JSON
+import SagaCore
+import SagaEngine
+import SagaTestKit
+import Synchronization
+import Testing
+
+private let done = Answer.done(output: .null)
+private let sick = Answer.unknown(.init(error: "Saga.HTTP.503", message: "down", isRetryable: true))
+private let no = Answer.failed(.init(error: "No", message: "no", isRetryable: false))
+
+/// A participant that counts for itself: how many calls are in at once, and when each came.
+private final class Witness: StepInvoker {
+    struct Arrival {
+        let at: Int64
+        let call: Call
+    }
+
+    private struct State {
+        var inside = 0
+        var mostInside = 0
+        var arrivals: [Arrival] = []
+    }
+
+    private let state = Mutex(State())
+    private let clock: TestClock
+    private let answer: @Sendable (Call) async -> Answer
+
+    init(_ clock: TestClock, _ answer: @escaping @Sendable (Call) async -> Answer) {
+        self.clock = clock
+        self.answer = answer
+    }
+
+    var mostInside: Int { state.withLock { $0.mostInside } }
+    var arrivals: [Arrival] { state.withLock { $0.arrivals } }
+
+    func invoke(_ call: Call) async -> Answer {
+        state.withLock {
+            $0.inside += 1
+            $0.mostInside = max($0.mostInside, $0.inside)
+            $0.arrivals.append(Arrival(at: clock.now(), call: call))
+        }
+        let answer = await answer(call)
+        state.withLock { $0.inside -= 1 }
+        return answer
+    }
+
+    /// The most calls that came within any time of this length.
+    func most(within length: Int64) -> Int {
+        let times = arrivals.map(\.at).sorted()
+        var most = 0
+        var first = 0
+        for (index, time) in times.enumerated() {
+            while times[first] <= time - length { first += 1 }
+            most = max(most, index - first + 1)
+        }
+        return most
+    }
+}
+
+/// Switched from outside while calls come.
+private final class Switch: Sendable {
+    private let state: Mutex<Bool>
+    init(_ isOn: Bool) { state = Mutex(isOn) }
+    var isOn: Bool {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
+    }
+}
+
+private func calling(
+    _ steps: Int, attempts: Int = 20, _ configure: (inout ServiceSettings) -> Void
+) -> Definition {
+    var settings = ServiceSettings()
+    settings.circuitBreaker?.slidingWindowSize = 10
+    settings.circuitBreaker?.minimumNumberOfCalls = 5
+    settings.circuitBreaker?.waitDurationInOpenState = .milliseconds(200)
+    settings.circuitBreaker?.permittedNumberOfCallsInHalfOpenState = 3
+    configure(&settings)
+    let plain = list((0..<steps).map { "s\($0)" }, retry: quick(attempts: attempts))
+    return Definition(
+        name: plain.name, description: nil, digest: plain.digest, inputSchema: nil, deadline: nil,
+        services: [Service(name: "s", url: "http://s", settings: settings)], steps: plain.steps, graph: plain.graph,
+        onCompensationFailure: .halt, output: nil)
+}
+
+@Suite(.timeLimit(.minutes(1))) struct ServiceTests {
+    /// Runs `count` sagas on three daemons until all have ended.
+    private func run(
+        _ harness: EngineHarness, _ witness: Witness, sagas count: Int, daemons: Int = 3,
+        meanwhile: () async throws -> Void = {}
+    ) async throws -> [SagaID] {
+        let engines = (0..<daemons).map { _ in harness.engine(witness) }
+        let runs = engines.map { engine in Task { await engine.run() } }
+        var sagas: [SagaID] = []
+        for _ in 0..<count { sagas.append(await harness.store.start(harness.definitionID)) }
+        try await meanwhile()
+        for saga in sagas { try await harness.wait(for: saga, "ended") { $0.status.isEnded } }
+        for engine in engines { await engine.drain() }
+        for run in runs { await run.value }
+        return sagas
+    }
+
+    @Test func anOpenBreakerDefersAndOnlyProbesGoOut() async throws {
+        let harness = await EngineHarness(calling(1) { _ in })
+        let health = Switch(false)
+        let witness = Witness(harness.clock) { _ in health.isOn ? done : sick }
+        let sagas = try await run(harness, witness, sagas: 60) {
+            await harness.wait("probed twice in vain") {
+                await harness.store.breakerEvents("s").count { $0 == "BreakerOpened" } == 3
+            }
+            let calls = witness.arrivals.count
+            health.isOn = true
+            // What was out when it opened, and two times three probes.
+            #expect(calls <= 60 + 6)
+        }
+        var states: [SagaState] = []
+        for saga in sagas { states.append(try #require(try await harness.state(saga))) }
+        #expect(states.allSatisfy { $0.status == .completed })
+        #expect(states.allSatisfy { $0.steps[0].action.attempts <= 4 })
+        var deferred = 0
+        for saga in sagas where await harness.types(saga).contains("StepDeferred") { deferred += 1 }
+        #expect(deferred > 0)
+        let events = await harness.store.breakerEvents("s")
+        #expect(
+            events == [
+                "BreakerOpened", "BreakerHalfOpened", "BreakerOpened", "BreakerHalfOpened", "BreakerOpened",
+                "BreakerHalfOpened", "BreakerClosed",
+            ])
+    }
+
+    @Test func noMoreCallsAreInThanTheServiceTakes() async throws {
+        let harness = await EngineHarness(calling(2) { $0.maxConcurrent = 4 })
+        let clock = harness.clock
+        let witness = Witness(clock) { _ in
+            await clock.sleep(until: clock.now() + 3_000)
+            return done
+        }
+        let sagas = try await run(harness, witness, sagas: 100)
+        #expect(witness.mostInside <= 4)
+        #expect(witness.arrivals.count == 200)
+        for saga in sagas { #expect(try await harness.state(saga)?.status == .completed) }
+    }
+
+    @Test func aRateIsKeptByAllDaemonsTogether() async throws {
+        let harness = await EngineHarness(calling(1) { $0.rateLimit = RateLimit(calls: 40, per: .milliseconds(500)) })
+        let witness = Witness(harness.clock) { _ in done }
+        _ = try await run(harness, witness, sagas: 120)
+        #expect(witness.arrivals.count == 120)
+        #expect(witness.most(within: 500_000) <= 44)
+    }
+
+    @Test func retryAfterMovesTheWholeService() async throws {
+        let harness = await EngineHarness(calling(1) { $0.maxConcurrent = 1 })
+        let clock = harness.clock
+        let isFirst = Switch(true)
+        let witness = Witness(clock) { _ in
+            guard isFirst.isOn else { return done }
+            isFirst.isOn = false
+            return .failed(
+                .init(
+                    error: "Busy", message: "later", isRetryable: true, retryAfter: .milliseconds(400),
+                    isTrouble: true))
+        }
+        _ = try await run(harness, witness, sagas: 30)
+        let times = witness.arrivals.map(\.at)
+        #expect(times.count == 31)
+        #expect(times[1] - times[0] >= 400_000)
+    }
+
+    @Test func whoWouldRatherFailThanWaitSpendsAnAttempt() async throws {
+        let harness = await EngineHarness(
+            calling(1, attempts: 1) {
+                $0.whenOpen = .fail
+                $0.circuitBreaker?.waitDurationInOpenState = .minutes(60)
+            })
+        let unreachable = Answer.failed(
+            .init(error: "Saga.ConnectFailed", message: "refused", isRetryable: true, isTrouble: true))
+        let witness = Witness(harness.clock) { _ in unreachable }
+        var late: [SagaID] = []
+        _ = try await run(harness, witness, sagas: 10) {
+            await harness.wait("opened") { await harness.store.breakerEvents("s") == ["BreakerOpened"] }
+            for _ in 0..<5 { late.append(await harness.store.start(harness.definitionID)) }
+            for saga in late { try await harness.wait(for: saga, "ended") { $0.status.isEnded } }
+        }
+        #expect(witness.arrivals.count <= 10)
+        for saga in late {
+            #expect(try await harness.state(saga)?.failure?.error == "Saga.CircuitOpen")
+            #expect(
+                await harness.types(saga) == [
+                    "SagaStarted", "StepStarted", "StepFailed", "SagaCompensating", "SagaCompensated",
+                ])
+        }
+    }
+
+    @Test func whoeverSaysNoIsHealthy() async throws {
+        let harness = await EngineHarness(calling(1) { _ in })
+        let witness = Witness(harness.clock) { _ in no }
+        _ = try await run(harness, witness, sagas: 50)
+        #expect(await harness.store.breakerEvents("s") == [])
+        #expect(witness.arrivals.count == 50)
+    }
+
+    @Test func compensationsWaitToo() async throws {
+        let harness = await EngineHarness(
+            calling(2) { $0.circuitBreaker?.waitDurationInOpenState = .milliseconds(300) })
+        let health = Switch(false)
+        let witness = Witness(harness.clock) { call in
+            if call.operation.side == .action { return call.stepName == "s0" ? done : no }
+            return health.isOn ? done : sick
+        }
+        let sagas = try await run(harness, witness, sagas: 20) {
+            await harness.wait("opened") { await harness.store.breakerEvents("s").first == "BreakerOpened" }
+            health.isOn = true
+        }
+        var types: [String] = []
+        for saga in sagas { types += await harness.types(saga) }
+        #expect(types.contains("CompensationDeferred"))
+        for saga in sagas { #expect(try await harness.state(saga)?.status == .compensated) }
+    }
+
+    @Test func sagasThatWaitLongLeaveMemoryAndComeBackWhenAPersonClosesTheBreaker() async throws {
+        let harness = await EngineHarness(
+            calling(1) { $0.circuitBreaker?.waitDurationInOpenState = .minutes(60) })
+        let health = Switch(false)
+        let witness = Witness(harness.clock) { _ in health.isOn ? done : sick }
+        let sagas = try await run(harness, witness, sagas: 40) {
+            await harness.wait("all parked") {
+                var parked = 0
+                for saga in await harness.store.sagas() where await harness.store.awaiting(saga) != nil { parked += 1 }
+                return parked == 40
+            }
+            health.isOn = true
+            #expect(await harness.store.operate(.close, on: "s")?.type == .breakerClosed)
+        }
+        for saga in sagas { #expect(try await harness.state(saga)?.status == .completed) }
+    }
+
+    @Test func aDeadDaemonsPermitsComeBack() async throws {
+        let harness = await EngineHarness(calling(1) { $0.maxConcurrent = 1 })
+        let held = Gate()
+        let dead = Witness(harness.clock) { _ in
+            await held.wait()
+            return done
+        }
+        let zombie = harness.engine(dead) { $0.leaseLength = .milliseconds(100) }
+        let zombieRun = Task { await zombie.run() }
+        let first = await harness.store.start(harness.definitionID)
+        await harness.wait("called") { dead.arrivals.count == 1 }
+        await harness.store.ignore(renewalsOf: 1)
+        _ = first
+        zombieRun.cancel()
+        await held.open()
+        await zombie.drain()
+        await zombieRun.value
+        let witness = Witness(harness.clock) { _ in done }
+        _ = try await run(harness, witness, sagas: 5, daemons: 1)
+        #expect(witness.arrivals.count >= 5)
+    }
+
+    @Test func aServiceNobodyCanWriteStopsNothingElse() async throws {
+        let harness = await EngineHarness(calling(1) { $0.maxConcurrent = 2 })
+        await harness.store.fail(with: Array(repeating: .unavailable("the database is starting"), count: 8))
+        let witness = Witness(harness.clock) { _ in done }
+        _ = try await run(harness, witness, sagas: 10)
+        #expect(witness.arrivals.count == 10)
+    }
+}
