@@ -21,11 +21,14 @@ public struct Bulkhead: Sendable, Hashable {
         var wanted: Int
         /// When it last reported.
         var seen: Instant
-        /// While it has a permit above the even share: until when it keeps it. Else since when it waits for a turn.
+        /// While it has a permit above the even share: until when it keeps it.
+        ///
+        /// Else since when it waits for a turn.
         var turn: Instant
 
-        /// One that hasn't reported for longer isn't waited for. An exchange may be based on a somewhat earlier time
-        /// than one that was written before it.
+        /// One that hasn't reported for longer isn't waited for.
+        ///
+        /// An exchange may be based on a somewhat earlier time than one that was written before it.
         func isHungry(at now: Instant) -> Bool {
             wanted > 0 && now < seen + Bulkhead.patience && seen < now + Bulkhead.patience
         }

@@ -65,8 +65,9 @@ struct CallWindow: Sendable, Hashable {
     /// What is in the window as of its last result.
     private(set) var counts = Counts()
 
-    /// A window of seconds that is up to so long has a bucket a second, as resilience4j's. A longer one has so many
-    /// wider ones, so that its document stays small.
+    /// A window of seconds that is up to so long has a bucket a second, as resilience4j's.
+    ///
+    /// A longer one has so many wider ones, so that its document stays small.
     static let mostBuckets = 300
 
     init() {}

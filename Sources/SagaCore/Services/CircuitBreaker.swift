@@ -11,7 +11,9 @@ public struct CircuitBreaker: Sendable, Hashable {
     public internal(set) var since: Instant
     /// Raised by every change of state and by a reset: results of calls begun in another one are ignored.
     public internal(set) var generation = 1
-    /// While OPEN: when its wait is over. Somebody must then want a call for it to become HALF_OPEN.
+    /// While OPEN: when its wait is over.
+    ///
+    /// Somebody must then want a call for it to become HALF_OPEN.
     public internal(set) var nextProbe: Instant?
     /// How often it has opened since it was CLOSED: what its wait grows with.
     var openings = 0
@@ -117,7 +119,9 @@ extension CircuitBreaker {
         }
     }
 
-    /// Sends probes out, at most as many as are left. They come back at `until` if nobody hears of them.
+    /// Sends probes out, at most as many as are left.
+    ///
+    /// They come back at `until` if nobody hears of them.
     mutating func sendProbes(_ count: Int, of daemon: Int32, until: Instant, now: Instant) -> BreakerEvent? {
         guard count > 0 else { return nil }
         let event = state == .open ? move(to: .halfOpen, .breakerHalfOpened, now: now) : nil

@@ -7,7 +7,9 @@
 /// promise is for calls as they arrive: at most `calls + max(1, calls / 10)`. So the burst is half of that room, and
 /// the other half is left for the way: a call may leave up to `RateLimit.lateness` after its slot.
 public struct RateSchedule: Sendable, Hashable {
-    /// The theoretical arrival time: when the bucket is full again. nil for one that was never used.
+    /// The theoretical arrival time: when the bucket is full again.
+    ///
+    /// Nil for one that was never used.
     var fullAt: Instant?
 
     public init() {}
@@ -54,7 +56,9 @@ extension RateLimit {
         span(max(1, calls / 10) - burst + 1)
     }
 
-    /// The length of so many intervals, rounded up to the microsecond. Clamped, and total for any limit.
+    /// The length of so many intervals, rounded up to the microsecond.
+    ///
+    /// Clamped, and total for any limit.
     func span(_ count: Int) -> TimeSpan {
         guard count > 0, per > .zero else { return .zero }
         let divisor = UInt64(max(1, calls))

@@ -32,7 +32,9 @@ public struct CallResult: Sendable, Hashable {
 /// answer is there the daemon has no more permits than `inUse`. Only so can a report that was written and whose
 /// answer was lost do no harm.
 public struct ServiceReport: Sendable, Hashable {
-    /// Who reports. A daemon that starts anew is another one.
+    /// Who reports.
+    ///
+    /// A daemon that starts anew is another one.
     public var daemon: Int32
     /// In the order in which the calls ended, since the last exchange.
     public var results: [CallResult]
@@ -42,15 +44,19 @@ public struct ServiceReport: Sendable, Hashable {
     public var inUse: Int
     /// The latest start plus timeout of those.
     public var inUseUntil: Instant?
-    /// How many more operations wait for a turn, in memory or parked, those with a slot not counted. Who waits for
-    /// permits reports at least once a second: one that is silent loses its place.
+    /// How many more operations wait for a turn, in memory or parked, those with a slot not counted.
+    ///
+    /// Who waits for permits reports at least once a second: one that is silent loses its place.
     public var wanted: Int
-    /// The longest timeout of what waits: bounds how long a permit granted now may be in use. No call with a longer one
-    /// may begin on the grant.
+    /// The longest timeout of what waits: bounds how long a permit granted now may be in use.
+    ///
+    /// No call with a longer one may begin on the grant.
     public var longestTimeout: TimeSpan
     /// Probes granted before and not needed: given back.
     public var unusedProbes: Int
-    /// Slots granted before and not needed. They are gone; the number says something in a log.
+    /// Slots granted before and not needed.
+    ///
+    /// They are gone; the number says something in a log.
     public var unusedSlots: Int
 
     public init(
@@ -70,8 +76,9 @@ public struct ServiceReport: Sendable, Hashable {
     }
 }
 
-/// What a daemon may do at a service until `validUntil`. A call needs all that is limited: a permit, a slot, and a
-/// probe while the breaker is half-open.
+/// What a daemon may do at a service until `validUntil`.
+///
+/// A call needs all that is limited: a permit, a slot, and a probe while the breaker is half-open.
 public struct ServiceGrant: Sendable, Hashable {
     public var breaker: BreakerState
     /// Goes into the results of the calls begun on this grant.
@@ -82,13 +89,15 @@ public struct ServiceGrant: Sendable, Hashable {
     public var heldOffUntil: Instant?
     /// Half-open permits given by this exchange, one call each.
     public var probes: Int
-    /// How many calls this daemon may have in use in all, those in flight included; nil without a limit. Below
-    /// `inUse` when others wait: then none begins, and each end is worth a report.
+    /// How many calls this daemon may have in use in all, those in flight included; nil without a limit.
+    ///
+    /// Below `inUse` when others wait: then none begins, and each end is worth a report.
     public var permits: Int?
     /// One call each, not before, and not later than `RateLimit.lateness` after it; empty without a limit as well.
     public var slots: [Instant]
-    /// When there are fewer slots than wanted: from when on asking again gets the next one. Somewhat before the slot
-    /// itself, so that the time an exchange takes is not lost.
+    /// When there are fewer slots than wanted: from when on asking again gets the next one.
+    ///
+    /// Somewhat before the slot itself, so that the time an exchange takes is not lost.
     public var nextSlot: Instant?
     /// Calls begin by then or not on this grant.
     public var validUntil: Instant

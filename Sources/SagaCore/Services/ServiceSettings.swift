@@ -8,7 +8,9 @@ public enum WhenOpen: String, Sendable, CaseIterable {
     case fail
 }
 
-/// What a definition says of a service's limits. Of all definitions that name the service the one applied last holds.
+/// What a definition says of a service's limits.
+///
+/// Of all definitions that name the service the one applied last holds.
 public struct ServiceSettings: Sendable, Hashable {
     /// Calls in flight at once; nil without a limit.
     public var maxConcurrent: Int?

@@ -20,7 +20,9 @@ public struct ServiceState: Sendable, Hashable {
         breaker = CircuitBreaker(at: at)
     }
 
-    /// Takes in what a daemon reports and gives it what it may do next. Total and deterministic.
+    /// Takes in what a daemon reports and gives it what it may do next.
+    ///
+    /// Total and deterministic.
     public mutating func exchange(_ report: ServiceReport, settings: ServiceSettings, now: Instant) -> ServiceGrant {
         let before = self
         holdOff(until: report.heldOffUntil, now: now)
