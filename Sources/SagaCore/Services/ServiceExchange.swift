@@ -28,9 +28,10 @@ public struct CallResult: Sendable, Hashable {
 
 /// What a daemon tells the state of a service that all daemons share.
 ///
-/// From the moment at which it's made the daemon's last grant is void: whether or not it was written, until the
-/// answer is there the daemon has no more permits than `inUse`. Only so can a report that was written and whose
-/// answer was lost do no harm.
+/// From the moment at which it's made, the permits of the daemon's last grant are void: whether or not the report was
+/// written, until the answer is there the daemon has no more than `inUse`. Only so can a report that was written and
+/// whose answer was lost do no harm. Slots and probes that it has and doesn't give back stay good; the permits of
+/// those that are still to be used are in `inUse`.
 public struct ServiceReport: Sendable, Hashable {
     /// Who reports.
     ///
