@@ -58,6 +58,23 @@ import Testing
         #expect(service.exchange(daemon: 3, wanted: 9).permits == 4)
     }
 
+    /// While a report is under way a call may still begin where one ends: its permit must last as long.
+    @Test func aPermitLastsForWhatBeginsWhileTheReportIsUnderWay() {
+        for wanted in [0, 5] {
+            var service = Self.service(1)
+            service.exchange(daemon: 2, wanted: 9)
+            service.wait(60)
+            let report = ServiceReport(
+                daemon: 1, inUse: 1, inUseUntil: at(61), wanted: wanted, longestTimeout: .seconds(5))
+            #expect(service.state.exchange(report, settings: service.settings, now: at(60)).permits == 1)
+            service.now = at(65.499_999)
+            #expect(service.state.bulkhead.held(at: service.now) == 1)
+            #expect(service.exchange(daemon: 3, wanted: 1).permits == 0)
+            service.now = at(65.5)
+            #expect(service.exchange(daemon: 3, wanted: 1).permits == 1)
+        }
+    }
+
     @Test func aLowerLimitIsReachedAsCallsEnd() {
         var service = Self.service(10)
         service.exchange(daemon: 1, wanted: 6)
