@@ -57,7 +57,7 @@ extension SagaEngine {
             return .admitted
         }
         if let known { returnTicket(known) }
-        let isFresh = gate.stored != nil && clock.now() - gate.readAt < configuration.serviceFreshness.microseconds
+        let isFresh = isFresh(gate)
         if isFresh {
             if let closed = gate.closedUntil(now) {
                 if closed.isBreaker, gate.settings.whenOpen == .fail { return refuse(known, closed.reason) }
@@ -82,6 +82,11 @@ extension SagaEngine {
             return put(off: waiter, until: gate.nextSlot ?? now + .seconds(1), limitReason(gate))
         }
         return .wait
+    }
+
+    /// Whether what is known of the service counts still.
+    private func isFresh(_ gate: ServiceGate) -> Bool {
+        gate.stored != nil && clock.now() - gate.readAt < configuration.serviceFreshness.microseconds
     }
 
     private func limitReason(_ gate: ServiceGate) -> String {
@@ -154,6 +159,8 @@ extension SagaEngine {
 
     /// Hands out the turns that are left: in half-open to whoever has spent the fewest attempts, else to the first.
     func serve(_ gate: ServiceGate) {
+        if gate.room.isEmpty, gate.late.isEmpty { return }
+        guard isFresh(gate) else { return requestExchange(gate) }
         let now = now()
         while let call = gate.late.first {
             guard gate.takeSlot(for: key(call), now) else { break }
@@ -217,7 +224,7 @@ extension SagaEngine {
             gate.holdOff(until: now + wait)
             isUrgent = true
         }
-        if isUrgent { requestExchange(gate) }
+        if isUrgent || gate.othersWait { requestExchange(gate) }
         if gate.hasLimits, !gate.room.isEmpty { serve(gate) }
     }
 }

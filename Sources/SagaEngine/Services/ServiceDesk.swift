@@ -162,7 +162,7 @@ extension SagaEngine {
         guard incarnation == self.incarnation else { return }
         gate.stored = stored
         gate.readAt = asked
-        gate.took(grant)
+        gate.took(grant, now: now())
     }
 
     private func log(_ events: [BreakerEvent], of gate: ServiceGate) {

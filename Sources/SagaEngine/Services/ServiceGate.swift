@@ -36,6 +36,10 @@ final class ServiceGate {
     private var ticketsOut = 0
     private var unusedProbes = 0
     private var results: [CallResult] = []
+    /// Those that the exchange under way tells of.
+    private var reported: [CallResult] = []
+    /// What this daemon has seen itself opens the breaker, as far as it knows: nothing begins before the exchange.
+    private var isSuspect = false
     private var quietUntil: Instant?
     private var longestTimeout = TimeSpan.zero
 
@@ -85,6 +89,9 @@ final class ServiceGate {
     /// Whether a call has to wait its turn because all before it wait too.
     var mustQueue: Bool { (hasLimits && !room.isEmpty) || (breaker == .halfOpen && (isPulling || !room.isEmpty)) }
 
+    /// Whether other daemons wait for the permits that this one has in use.
+    var othersWait: Bool { permits.map { $0 <= calls.count } ?? false }
+
     /// Whether the service matters to anybody at the moment.
     var isActive: Bool { !calls.isEmpty || !room.isEmpty || !late.isEmpty || !results.isEmpty || hasParked }
 
@@ -106,7 +113,7 @@ final class ServiceGate {
 
     /// Takes a turn, if one is left.
     func ticket(_ now: Instant) -> Ticket? {
-        guard closedUntil(now) == nil, breaker != .open else { return nil }
+        guard closedUntil(now) == nil, breaker != .open, !isSuspect else { return nil }
         let isProbe = breaker == .halfOpen
         if isProbe || hasLimits, now > validUntil { return nil }
         if isProbe, probes == 0 { return nil }
@@ -138,7 +145,7 @@ final class ServiceGate {
 
     /// Whether a ticket that was kept still counts.
     func isValid(_ ticket: Ticket, _ now: Instant) -> Bool {
-        ticket.generation == generation && closedUntil(now) == nil
+        ticket.generation == generation && closedUntil(now) == nil && !isSuspect
             && (now <= ticket.validUntil || !(ticket.isProbe || hasLimits))
     }
 
@@ -171,7 +178,15 @@ final class ServiceGate {
         results.append(
             CallResult(
                 generation: call.generation, isProbe: call.isProbe, verdict: verdict, duration: duration, at: now))
+        if verdict == .failure { suspect(now) }
         return verdict == .failure || call.isProbe
+    }
+
+    /// Between a failure and the exchange that tells of it many more calls could go out.
+    private func suspect(_ now: Instant) {
+        guard breaker == .closed, !isSuspect, var state = stored?.state else { return }
+        let report = ServiceReport(daemon: 0, results: reported + results)
+        isSuspect = state.exchange(report, settings: settings, now: now).breaker == .open
     }
 
     /// The participant asks for quiet.
@@ -202,6 +217,7 @@ final class ServiceGate {
         report.inUseUntil = calls.values.map(\.until).max()
         report.wanted = max(0, waiting + late.count + (hasParked ? parked : 0) - probes - slots.count)
         report.unusedProbes = unusedProbes
+        reported = results
         results = []
         quietUntil = nil
         unusedProbes = 0
@@ -212,14 +228,17 @@ final class ServiceGate {
     /// The exchange didn't come about: what it told is told the next time.
     func restore(_ report: ServiceReport) {
         isReporting = false
+        reported = []
         validUntil = Instant(microseconds: .min)
         results = report.results + results
         if let quiet = report.heldOffUntil { holdOff(until: quiet) }
         unusedProbes += report.unusedProbes
     }
 
-    func took(_ grant: ServiceGrant) {
+    func took(_ grant: ServiceGrant, now: Instant) {
         isReporting = false
+        reported = []
+        isSuspect = false
         if grant.generation != generation { probes = 0 }
         breaker = grant.breaker
         generation = grant.generation
@@ -230,12 +249,13 @@ final class ServiceGate {
         slots.append(contentsOf: grant.slots)
         nextSlot = grant.nextSlot
         validUntil = grant.validUntil
+        if results.contains(where: { $0.verdict == .failure }) { suspect(now) }
     }
 
     /// The lease is gone, and with it all that was this daemon's.
     func startOver() {
         (probes, permits, slots, validUntil, ticketsOut, unusedProbes) = (0, nil, [], Instant(microseconds: .min), 0, 0)
-        (calls, results, room, late) = ([:], [], [], [])
+        (calls, results, reported, isSuspect, room, late) = ([:], [], [], false, [], [])
         (readAt, hasParked, quietUntil, isReporting) = (.min, false, nil, false)
     }
 }
