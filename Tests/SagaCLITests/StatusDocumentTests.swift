@@ -41,7 +41,7 @@ import Testing
                 + #""error":"CardDeclined","message":"no \"funds\"","nextAttemptAt":null,"#
                 + #""compensation":{"status":"succeeded","attempts":1,"error":null,"message":null,"nextAttemptAt":null}},"#
                 + #"{"name":"ship","status":"pending","outcome":null,"attempts":0,"output":null,"#
-                + #""error":null,"message":null,"nextAttemptAt":null,"compensation":null}]}"#
+                + #""error":null,"message":null,"nextAttemptAt":null,"compensation":null}],"stuck":null}"#
         )
     }
 
@@ -107,7 +107,8 @@ import Testing
                 == #"{"id":"01900000-0000-7000-8000-000000000001","saga":"order","version":"0123456789ab","key":null,"#
                 + #""status":"stuck","paused":false,"input":{"a b":[1,2.50]},"output":null,"#
                 + #""startedAt":"2026-01-01T00:00:00.000Z","endedAt":null,"#
-                + #""failure":{"step":null,"error":"Saga.Unreadable","message":"event 3 has the unknown type 99"},"steps":[]}"#
+                + #""failure":{"step":null,"error":"Saga.Unreadable","message":"event 3 has the unknown type 99"},"#
+                + #""steps":[],"stuck":null}"#
         )
         #expect(document(.terminated).status == .terminated)
     }

@@ -126,7 +126,9 @@ import Testing
                 .sagaStuck(SagaFailure(step: 0, error: "Refused", message: "closed")),
             ]
         )
-        let document = StatusDocument(state, definition: definition)
+        var document = StatusDocument(state, definition: definition)
+        document.stuck = StuckReport(
+            state, definition: definition, outcomes: [undo(0): .failed], now: Fixtures.at(60))
         #expect(
             StatusText(document: document, now: Fixtures.at(60), terminal: .plain).lines.joined(separator: "\n")
                 == """
@@ -145,14 +147,24 @@ import Testing
                 compensation of reserve: Refused: closed
                 charge: CardDeclined: no
 
+                done      reserve
+                to undo   reserve
+
+                Last request of the compensation of reserve:
+                  POST http://127.0.0.1:9/release
+                  Idempotency-Key: "01900000-0000-7000-8000-000000000001:reserve:compensation"
+                  Saga-Compensates: "01900000-0000-7000-8000-000000000001:reserve:action"
+                Last answer:
+                  failed: Refused: closed
+
                 This saga needs a person: it is stuck on reserve.
-                  # try again what failed
+                  # try again what failed -> goes on undoing: calls the compensation of reserve (attempt 2)
                   saga retry 01900000-0000-7000-8000-000000000001
-                  # its effect stands: undo it again
+                  # its effect stands: undo it again -> goes on undoing: calls the compensation of reserve (attempt 2)
                   saga resolve 01900000-0000-7000-8000-000000000001 reserve --done --reason TEXT
-                  # its effect is gone, undone by hand
+                  # its effect is gone, undone by hand -> ends compensated
                   saga resolve 01900000-0000-7000-8000-000000000001 reserve --undone --reason TEXT
-                  # end it as it stands
+                  # end it as it stands -> ends terminated; stays done: reserve
                   saga terminate 01900000-0000-7000-8000-000000000001 --reason TEXT
                 """
         )
@@ -186,7 +198,12 @@ import Testing
     @Test func overviewPutsAttentionFirst() {
         let overview = Overview(
             sagas: [.running: 12, .stuck: 2],
-            attention: [.init(saga: "order", step: "charge", error: "Refused", count: 2, oldest: Fixtures.at(0))],
+            attention: [
+                .init(saga: "order", step: "charge", error: "Refused", count: 2, oldest: Fixtures.at(0)),
+                .init(
+                    saga: "transfer", step: nil, error: "Saga.Unreadable", count: 1, oldest: Fixtures.at(30),
+                    id: Fixtures.id),
+            ],
             oldestDue: .init(id: Fixtures.id, saga: "order", step: nil, dueAt: Fixtures.at(100)),
             daemons: [
                 .init(id: 1, host: "box", pid: 7, epoch: 1, leaseUntil: Fixtures.at(70), sagas: 12),
@@ -196,9 +213,12 @@ import Testing
         #expect(
             OverviewText(overview: overview, now: Fixtures.at(60), terminal: .plain).lines.joined(separator: "\n")
                 == """
-                Needs a person (saga list --status stuck)
-                  STUCK  SAGA   STEP    ERROR    SINCE
-                      2  order  charge  Refused  1m ago
+                Needs a person (look first: saga list --status stuck)
+                  STUCK  SAGA      STEP    ERROR            SINCE
+                      2  order     charge  Refused          1m ago
+                      saga retry --saga order --status stuck --step charge --error Refused
+                      1  transfer          Saga.Unreadable  30s ago
+                      saga retry 01900000-0000-7000-8000-000000000001
 
                 SAGAS
                 pending        0

@@ -19,8 +19,11 @@ public struct Overview: Sendable, Hashable {
         public let count: Int
         /// Since when the first of them has been stuck.
         public let oldest: Instant
+        /// The one saga, when there is no other.
+        public let id: SagaID?
 
-        public init(saga: String, step: String?, error: String, count: Int, oldest: Instant) {
+        public init(saga: String, step: String?, error: String, count: Int, oldest: Instant, id: SagaID? = nil) {
+            self.id = id
             self.saga = saga
             self.step = step
             self.error = error

@@ -18,6 +18,8 @@ public struct StatusDocument: Sendable, Hashable {
     public let failure: Failure?
     /// In the order of the definition file; nil in a list, where sagas are shown without their steps.
     public let steps: [Step]?
+    /// What a person needs to know; nil unless stuck.
+    public var stuck: StuckReport?
 
     /// What a saga failed on.
     public struct Failure: Sendable, Hashable {
@@ -187,7 +189,7 @@ extension StatusDocument {
         return writer.finished()
     }
 
-    /// Writes the document as one JSON object; `steps` only where there are any to show.
+    /// Writes the document as one JSON object; `steps` and `stuck` only where it is shown with its steps.
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.field("id", id.description)
@@ -211,6 +213,8 @@ extension StatusDocument {
             writer.beginArray()
             for step in steps { step.write(to: &writer) }
             writer.endArray()
+            writer.key("stuck")
+            if let stuck { stuck.write(to: &writer) } else { writer.null() }
         }
         writer.endObject()
     }

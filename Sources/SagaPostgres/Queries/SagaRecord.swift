@@ -52,13 +52,34 @@ public struct SagaRecord: Sendable {
 
     /// The fold of the events, unless a daemon set the saga aside.
     public func read() -> Reading {
+        asShown(folded())
+    }
+
+    /// A fold as people are shown it: not at all when a daemon set the saga aside.
+    func asShown(_ folded: Reading) -> Reading {
         if let unreadable, !status.isEnded { return .unreadable(unreadable) }
-        return folded()
+        return folded
     }
 
     /// What a status shows of it.
     public var statusDocument: StatusDocument {
-        switch read() {
+        let folded = folded()
+        let shown = asShown(folded)
+        var document = document(of: shown)
+        switch (shown, folded) {
+        case (.readable(let state, let definition), _): document.stuck = stuckReport(state, definition)
+        case (.unreadable, .readable) where document.status == .stuck:
+            document.stuck = StuckReport(unreadable: id, canBeRetried: true)
+        case (.unreadable, .unreadable) where document.status == .stuck:
+            document.stuck = StuckReport(unreadable: id, canBeRetried: false)
+        case (.unreadable, _): break
+        }
+        return document
+    }
+
+    /// What a status shows of it but for what a person needs to know of a stuck one.
+    func document(of reading: Reading) -> StatusDocument {
+        switch reading {
         case .readable(let state, let definition): StatusDocument(state, definition: definition)
         case .unreadable(let reason):
             StatusDocument(
@@ -74,6 +95,18 @@ public struct SagaRecord: Sendable {
                 endedAt: endedAt
             )
         }
+    }
+
+    private func stuckReport(_ state: SagaState, _ definition: Definition) -> StuckReport? {
+        guard state.status == .stuck else { return nil }
+        var outcomes: [OperationReference: Outcome] = [:]
+        for operation in state.operationsStuckOn {
+            guard let last = events.first(where: { $0.sequence == state[operation].lastSequence }),
+                case .failed(_, let failure) = try? EventCodec.decode(last, definition: definition).event
+            else { continue }
+            outcomes[operation] = failure.outcome
+        }
+        return StuckReport(state, definition: definition, outcomes: outcomes, now: readAt)
     }
 
     /// The input without the rest of the history; null when the first event doesn't have it.

@@ -37,19 +37,3 @@ struct DemoSuggestions {
         return executable
     }
 }
-
-extension String {
-    /// The text as one word of a POSIX shell.
-    fileprivate var shellQuoted: String {
-        let plain = utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: "@%+=:,./-_".utf8.contains(byte)
-            }
-        }
-        guard !plain || isEmpty else { return self }
-        return "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-    }
-}

@@ -27,7 +27,21 @@ struct OverviewText {
             ])
         }
         let title = terminal.paint("Needs a person", .bold)
-        return ["\(title) (saga list --status stuck)"] + table.lines(for: terminal).map { "  \($0)" }
+        let rows = table.lines(for: terminal)
+        var lines = [
+            "\(title) (look first: \(overview.attention.count == 1 ? lookCommand : "saga list --status stuck"))"
+        ]
+        lines += rows.prefix(1).map { "  \($0)" }
+        for (row, item) in zip(rows.dropFirst(), overview.attention) {
+            lines += ["  \(row)", "      \(item.retryCommand)"]
+        }
+        return lines
+    }
+
+    /// How to see the one group, or the one saga, there is.
+    private var lookCommand: String {
+        guard let item = overview.attention.first else { return "saga list --status stuck" }
+        return item.id.map { "saga status \($0)" } ?? "saga list \(item.filters)"
     }
 
     private var counts: [String] {
@@ -59,4 +73,17 @@ struct OverviewText {
         let what = due.step.map { "\(due.saga) \(due.id), \($0)" } ?? "\(due.saga) \(due.id)"
         return "Oldest waiting: \(what): due \(due.dueAt.relative(to: now))".truncated(to: terminal.width)
     }
+}
+
+extension Overview.Attention {
+    /// The options that find these sagas and no others, to be pasted into a shell.
+    var filters: String {
+        var words = [String.option("--saga", saga), "--status stuck"]
+        if let step { words.append(.option("--step", step)) }
+        words.append(.option("--error", error))
+        return words.joined(separator: " ")
+    }
+
+    /// The command that takes them up again.
+    var retryCommand: String { "saga retry \(id.map(\.description) ?? filters)" }
 }

@@ -14,7 +14,9 @@ struct StatusText {
             let details = waiting(steps) + errors(steps)
             if !details.isEmpty { lines += [""] + details }
         }
-        if document.status == .stuck { lines += [""] + waysOut }
+        if let stuck = document.stuck {
+            lines += StuckText(report: stuck, failure: document.failure, terminal: terminal).lines
+        }
         return lines
     }
 
@@ -93,34 +95,5 @@ struct StatusText {
             }
         }
         return lines.map { terminal.paint($0.sanitized.truncated(to: terminal.width), .dim) }
-    }
-
-    // MARK: Stuck
-
-    /// What a person can do, as commands to copy.
-    private var waysOut: [String] {
-        let step = document.failure?.step
-        var commands: [(command: String, effect: String)] = []
-        commands.append(("saga retry \(document.id)", "try again what failed"))
-        if let step {
-            let failed = document.steps?.first { $0.name == step }
-            let isCompensation = failed?.status == .compensationFailed
-            commands.append(
-                (
-                    "saga resolve \(document.id) \(step) --done --reason TEXT",
-                    isCompensation ? "its effect stands: undo it again" : "its effect is there"
-                )
-            )
-            commands.append(
-                (
-                    "saga resolve \(document.id) \(step) --undone --reason TEXT",
-                    isCompensation ? "its effect is gone, undone by hand" : "there is no effect of it"
-                )
-            )
-        }
-        commands.append(("saga terminate \(document.id) --reason TEXT", "end it as it stands"))
-        let title = step.map { "This saga needs a person: it is stuck on \($0)." } ?? "This saga needs a person."
-        return [terminal.paint(title, .bold)]
-            + commands.flatMap { ["  " + terminal.paint("# \($0.effect)", .dim), "  \($0.command)"] }
     }
 }
