@@ -2,50 +2,24 @@ import JSON
 import PostgresClient
 import SagaCore
 
-/// Which sagas a list shows.
-public struct SagaFilter: Sendable, Hashable {
-    /// The definition's name; nil is any.
-    public var saga: String?
-    /// Empty is any.
-    public var statuses: [SagaStatus]
-    /// Started no longer ago than this.
-    public var since: TimeSpan?
-    /// At most so many, the newest.
-    public var limit: Int
-
-    public init(saga: String? = nil, statuses: [SagaStatus] = [], since: TimeSpan? = nil, limit: Int = 50) {
-        self.saga = saga
-        self.statuses = statuses
-        self.since = since
-        self.limit = limit
-    }
-}
-
 extension SagaReader {
     /// Sagas without their steps, newest first, and the database's clock.
     public func list(
         _ filter: SagaFilter
     ) async throws(PostgresError) -> (sagas: [StatusDocument], readAt: Instant) {
-        // Ids are UUIDs of version 7, whose first 48 bits are the milliseconds of the start: the primary key gives both
-        // the order and the range.
+        let conditions = SagaConditions(filter)
         let results = try await pool.pipeline(
             [
                 PostgresStatement(
                     """
-                    SELECT id, saga, version, key, status, paused, input, output, failure ->> 'step',
-                        failure ->> 'error', failure ->> 'message', started_at, ended_at
-                    FROM saga.sagas
-                    WHERE ($1::text IS NULL OR saga = $1) AND (cardinality($2::text[]) = 0 OR status = ANY ($2))
-                        AND ($3::bigint IS NULL OR (started_at >= now() - $3 * interval '1 microsecond'
-                            AND id >= rpad(lpad(to_hex(greatest(0, floor(
-                                extract(epoch FROM now()) * 1000 - $3 / 1000.0))::bigint), 12, '0'), 32, '0')::uuid))
-                    ORDER BY id DESC
-                    LIMIT $4
+                    SELECT v.id, v.saga, v.version, v.key, v.status, v.paused, v.input, v.output, v.failure ->> 'step',
+                        v.failure ->> 'error', v.failure ->> 'message', v.started_at, v.ended_at
+                    FROM saga.state s JOIN saga.sagas v ON v.id = s.id
+                    WHERE \(conditions.text)
+                    ORDER BY s.id DESC
+                    LIMIT \(max(0, filter.limit))
                     """,
-                    [
-                        .text(filter.saga), .textArray(filter.statuses.map(\.name)), .int8(filter.since?.microseconds),
-                        .int8(Int64(max(0, filter.limit))),
-                    ]
+                    conditions.parameters
                 ),
                 PostgresStatement("SELECT clock_timestamp()"),
             ],

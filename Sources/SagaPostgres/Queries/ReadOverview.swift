@@ -4,6 +4,7 @@ import SagaCore
 extension SagaReader {
     /// The whole installation at a glance, and the database's clock.
     public func overview() async throws(PostgresError) -> (overview: Overview, readAt: Instant) {
+        let stuck = SagaConditions(SagaFilter(statuses: [.stuck]))
         let results = try await pool.pipeline(
             [
                 PostgresStatement(
@@ -16,10 +17,13 @@ extension SagaReader {
                 PostgresStatement(
                     """
                     SELECT v.saga, v.failure ->> 'step', v.failure ->> 'error', count(*), min(coalesce(
-                        (SELECT max(e.at) FROM saga.event e WHERE e.saga_id = v.id AND e.type = 16), v.started_at))
-                    FROM saga.sagas v WHERE v.status = 'stuck'
+                        (SELECT max(e.at) FROM saga.event e WHERE e.saga_id = v.id AND e.type = 16), v.started_at)),
+                        CASE WHEN count(*) = 1 THEN min(v.id::text) END
+                    FROM saga.state s JOIN saga.sagas v ON v.id = s.id
+                    WHERE \(stuck.text)
                     GROUP BY 1, 2, 3 ORDER BY 5, 1, 2, 3
-                    """
+                    """,
+                    stuck.parameters
                 ),
                 PostgresStatement(
                     """
@@ -63,7 +67,8 @@ extension SagaReader {
                     step: try row.decode(1),
                     error: try row.decode(2, as: String?.self) ?? EngineError.unreadable,
                     count: try row.decode(3),
-                    oldest: Instant(try row.decode(4, as: PostgresTimestamp.self))
+                    oldest: Instant(try row.decode(4, as: PostgresTimestamp.self)),
+                    id: try row.decode(5, as: String?.self).flatMap { SagaID($0) }
                 )
             )
         }

@@ -33,14 +33,17 @@ public struct SagaOperator: Sendable {
 
     /// Decides what `command` comes to on the saga's latest state and appends that, guarded by its sequence: when
     /// something was appended meanwhile, it is decided anew.
+    ///
+    /// - Parameter filter: what the saga must still fit, by its latest state, or it is refused.
     public func perform(
         _ command: OperatorCommand,
         on id: SagaID,
-        by act: Event.Act
+        by act: Event.Act,
+        fitting filter: SagaFilter? = nil
     ) async throws(Failure) -> Outcome {
         for _ in 0..<Self.maximumAttempts {
             let record = try await load(id)
-            let decision = try decide(command, record, act)
+            let decision = try decide(command, record, act, filter)
             guard case .append(let event) = decision else {
                 if case .alreadySo(let reason) = decision { return .alreadySo(reason) }
                 continue
@@ -70,10 +73,15 @@ public struct SagaOperator: Sendable {
     private func decide(
         _ command: OperatorCommand,
         _ record: SagaRecord,
-        _ act: Event.Act
+        _ act: Event.Act,
+        _ filter: SagaFilter?
     ) throws(Failure) -> Decision {
         if record.status.isEnded { throw .refused("the saga has ended: \(record.status.name)") }
-        switch record.folded() {
+        let reading = record.folded()
+        if let mismatch = filter?.mismatch(of: record.document(of: record.asShown(reading))) {
+            throw .refused("the saga has changed: \(mismatch)")
+        }
+        switch reading {
         case .readable(let state, let definition):
             // A daemon of another version set it aside: taking it up again is all that a retry asks for.
             if record.unreadable != nil, command == .retry { return .append(stored(.retried(act), record, definition)) }

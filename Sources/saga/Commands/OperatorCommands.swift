@@ -4,26 +4,37 @@ import PostgresClient
 import SagaCore
 import SagaPostgres
 
-/// What the calls that steer a saga have in common.
+/// A call that steers: what it does to one saga, or to each that filters find.
 struct OperatorCall {
-    let saga: SagaArgument
-    let database: DatabaseOptions
-    let format: FormatOptions
+    /// Its name on the command line, such as `retry`.
+    let name: String
+    let command: OperatorCommand
+    let reason: String?
+    /// What a daemon does now, in words, such as "is being cancelled".
+    let effect: String
+    /// What is done to each, for a person who is asked first.
+    let intention: String
+    /// Which sagas filters mean that name no status; those that haven't ended where this is empty.
+    var impliedStatuses: [SagaStatus] = []
+    /// Whether filters mean paused sagas only.
+    var onlyPaused = false
 
-    /// Has the command decided on the saga's latest state, and tells what came of it.
+    /// Has the command decided on each saga's latest state, and tells what came of it.
     ///
-    /// - Parameter effect: what a daemon does now, in words, such as "is being cancelled".
-    func perform(_ command: OperatorCommand, reason: String?, effect: String) async throws {
-        let (record, outcome) = try await database.withDatabase { pool in
-            let record = try await SagaReader(pool: pool).requireRecord(saga.saga)
-            let outcome = try await SagaOperator(pool: pool).perform(
-                command,
-                on: record.id,
-                by: .byUser(reason: reason)
-            )
-            return (record, outcome)
+    /// - Parameter saga: its id or key; nil takes those that the filters find.
+    func perform(on saga: String?, _ options: SteeringOptions) async throws {
+        let act = Event.Act.byUser(options.actor.actor, reason: reason)
+        guard let saga else {
+            let bulk = OperatorBulk(call: self, act: act, options: options)
+            let status = try await options.database.withDatabase { pool in try await bulk.run(pool) }
+            if status != 0 { throw ExitCode(status) }
+            return
         }
-        if format.isJSON { return Output.json(json(record, outcome)) }
+        let (record, outcome) = try await options.database.withDatabase { pool in
+            let record = try await SagaReader(pool: pool).requireRecord(saga)
+            return (record, try await SagaOperator(pool: pool).perform(command, on: record.id, by: act))
+        }
+        if options.format.isJSON { return Output.json(json(record, outcome)) }
         switch outcome {
         case .appended: Output.line("\(record.saga) \(record.id) \(effect)")
         case .alreadySo(let reason): Output.line("\(record.saga) \(record.id): \(reason)")

@@ -1,21 +1,30 @@
 import ArgumentParser
 import SagaCore
 
-/// `saga resume ID|KEY`: a paused saga goes on.
+/// `saga resume`: paused sagas go on.
 struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
-        abstract: "Let a paused saga go on.",
-        discussion: "What was due while it was paused is done at once."
+        abstract: "Let a paused saga, or many, go on.",
+        usage: SteeringUsage.text("resume", reason: false),
+        discussion: "What was due while it was paused is done at once. Filters mean paused sagas only."
     )
 
-    @OptionGroup var saga: SagaArgument
+    @OptionGroup var target: OptionalSagaArgument
     @OptionGroup var reason: OptionalReason
-    @OptionGroup var database: DatabaseOptions
-    @OptionGroup var format: FormatOptions
+    @OptionGroup var options: SteeringOptions
+
+    func validate() throws { try options.check(saga: target.saga, name: "resume") }
 
     func run() async throws {
-        let call = OperatorCall(saga: saga, database: database, format: format)
-        try await call.perform(.resume, reason: reason.reason, effect: "goes on")
+        let call = OperatorCall(
+            name: "resume",
+            command: .resume,
+            reason: reason.reason,
+            effect: "goes on",
+            intention: "each goes on; what was due meanwhile is done at once",
+            onlyPaused: true
+        )
+        try await call.perform(on: target.saga, options)
     }
 }

@@ -1,21 +1,33 @@
 import ArgumentParser
 import SagaCore
 
-/// `saga retry ID|KEY`: a stuck saga takes up its failed operations again.
+/// `saga retry`: stuck sagas take up their failed operations again.
 struct RetryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Take up again what a stuck saga failed on.",
-        discussion: "Every operation that failed for good is tried again, with a fresh count of attempts."
+        abstract: "Take up again what a stuck saga, or many, failed on.",
+        usage: SteeringUsage.text("retry", reason: false),
+        discussion: """
+            Every operation that failed for good is tried again, with a fresh count of attempts. Filters without \
+            --status mean stuck sagas.
+            """
     )
 
-    @OptionGroup var saga: SagaArgument
+    @OptionGroup var target: OptionalSagaArgument
     @OptionGroup var reason: OptionalReason
-    @OptionGroup var database: DatabaseOptions
-    @OptionGroup var format: FormatOptions
+    @OptionGroup var options: SteeringOptions
+
+    func validate() throws { try options.check(saga: target.saga, name: "retry") }
 
     func run() async throws {
-        let call = OperatorCall(saga: saga, database: database, format: format)
-        try await call.perform(.retry, reason: reason.reason, effect: "is tried again")
+        let call = OperatorCall(
+            name: "retry",
+            command: .retry,
+            reason: reason.reason,
+            effect: "is tried again",
+            intention: "every operation that failed for good is tried again, with a fresh count of attempts",
+            impliedStatuses: [.stuck]
+        )
+        try await call.perform(on: target.saga, options)
     }
 }

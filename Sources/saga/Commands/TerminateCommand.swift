@@ -1,22 +1,30 @@
 import ArgumentParser
 import SagaCore
 
-/// `saga terminate ID|KEY`: ends a saga as it stands.
+/// `saga terminate`: ends sagas as they stand.
 struct TerminateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "terminate",
-        abstract: "End a saga as it stands, without compensating.",
+        abstract: "End a saga, or many, as it stands, without compensating.",
+        usage: SteeringUsage.text("terminate", reason: true),
         discussion:
             "The only way to skip compensation: what was done stays done. A call in flight leaves its step in doubt."
     )
 
-    @OptionGroup var saga: SagaArgument
+    @OptionGroup var target: OptionalSagaArgument
     @OptionGroup var reason: RequiredReason
-    @OptionGroup var database: DatabaseOptions
-    @OptionGroup var format: FormatOptions
+    @OptionGroup var options: SteeringOptions
+
+    func validate() throws { try options.check(saga: target.saga, name: "terminate") }
 
     func run() async throws {
-        let call = OperatorCall(saga: saga, database: database, format: format)
-        try await call.perform(.terminate, reason: reason.reason, effect: "is terminated")
+        let call = OperatorCall(
+            name: "terminate",
+            command: .terminate,
+            reason: reason.reason,
+            effect: "is terminated",
+            intention: "each ends as it stands, for good: what was done stays done, nothing is compensated"
+        )
+        try await call.perform(on: target.saga, options)
     }
 }

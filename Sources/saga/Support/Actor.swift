@@ -2,8 +2,9 @@ import Glibc
 import SagaCore
 
 extension Event.Act {
-    /// What the user of this process does: `USER@HOST`.
-    static func byUser(reason: String?) -> Event.Act {
+    /// What the user of this process does, under a name of their own or else `USER@HOST`.
+    static func byUser(_ actor: String? = nil, reason: String?) -> Event.Act {
+        if let actor { return Event.Act(actor: actor, reason: reason) }
         let user = getpwuid(geteuid()).flatMap { entry in entry.pointee.pw_name.map { String(cString: $0) } }
         return Event.Act(actor: "\(user ?? "uid-\(geteuid())")@\(hostName)", reason: reason)
     }

@@ -22,6 +22,27 @@ struct SagaArgument: ParsableArguments {
     var saga: String
 }
 
+/// ID|KEY, of the calls that take filters in its place.
+struct OptionalSagaArgument: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp("The saga's id or key; left out where filters say which are meant.", valueName: "id|key"))
+    var saga: String?
+}
+
+/// `--actor`, of every call that steers.
+struct ActorOption: ParsableArguments {
+    @Option(help: ArgumentHelp("Who does it, for the saga's history; else user@host.", valueName: "text"))
+    var actor: String?
+
+    func validate() throws {
+        guard let actor else { return }
+        let hasControl = actor.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        guard (1...255).contains(actor.utf8.count), !hasControl, !actor.allSatisfy(\.isWhitespace) else {
+            throw ValidationError("--actor is a text of 1 to 255 bytes without control characters")
+        }
+    }
+}
+
 /// `--reason`, as the calls that end or turn a saga require it.
 struct RequiredReason: ParsableArguments {
     @Option(help: ArgumentHelp("Why; kept in the saga's history.", valueName: "text"))
