@@ -12,7 +12,16 @@ import Testing
         ["resolve", "k", "s", "--done", "--undone", "--reason", "r"],
         ["resolve", "k", "s", "--undone", "--reason", "r", "--output", "1"], ["validate"],
         ["graph", "k", "--as", "dot"], ["init"], ["init", "a", "b"], ["init", "a", "--output", ""], ["schema", "a"],
-        ["list", "--database", ""],
+        ["list", "--database", ""], ["retry"], ["retry", "--limit", "1"], ["retry", "k", "--saga", "order"],
+        ["retry", "k", "--dry-run"], ["retry", "k", "--rate", "1"], ["retry", "--status", "unknown"],
+        ["retry", "--status", "compensated"], ["retry", "--saga", "order", "--rate", "abc"],
+        ["retry", "--saga", "order", "--rate", "-1"], ["retry", "--saga", "order", "--batch", "0"],
+        ["retry", "--saga", "order", "--limit", "0"], ["retry", "k", "--actor", ""], ["retry", "k", "--actor", "a\nb"],
+        ["retry", "k", "--actor", String(repeating: "a", count: 256)], ["cancel", "--saga", "order"],
+        ["terminate", "--saga", "order", "--yes"], ["resolve", "s", "--undone", "--saga", "order"],
+        ["resolve", "--undone", "--reason", "r", "--saga", "order"], ["resolve", "s", "--undone", "--reason", "r"],
+        ["resolve", "k", "s", "--undone", "--reason", "r", "--saga", "order"],
+        ["resolve", "k", "s", "t", "--undone", "--reason", "r"], ["list", "--until", "soon"],
     ])
     func wrongUsageIs64(_ arguments: [String]) async throws {
         let program = try await SagaProgram.make(isMigrated: false)

@@ -17,80 +17,137 @@ public struct FoundSaga: Sendable, Hashable {
 public struct FoundSagas: Sendable, Hashable {
     /// The filter's limit at most.
     public let count: Int
-    /// The last of all that match: sagas that start later aren't meant. nil when none matches.
+    /// No saga after this one is meant: those that start later aren't. nil when none matches.
     public let last: SagaID?
     /// The first few, the oldest first.
     public let sample: [FoundSaga]
 }
 
+/// Which way sagas are gone through, in the order of their ids, which is that of their starts.
+enum SagaOrder: String {
+    case oldestFirst = "ASC"
+    case newestFirst = "DESC"
+}
+
+/// A stretch of what a filter may find.
+public struct SagaPage: Sendable, Hashable {
+    /// Those that match.
+    public let sagas: [FoundSaga]
+    /// The last that was looked at, where the next page begins; nil when there is no more.
+    public let last: SagaID?
+
+    public init(sagas: [FoundSaga], last: SagaID?) {
+        self.sagas = sagas
+        self.last = last
+    }
+}
+
 extension SagaReader {
+    /// Whether a saga's failure fits only its history tells, about 0.1 ms each. So no statement looks at more than this
+    /// many, however few of them fit: each is answered in time, and the next goes on from there.
+    private static let window = 2_000
+
     /// How many sagas match, and the first of them.
     ///
     /// Throws `PostgresError`, as all do here.
     public func survey(_ filter: SagaFilter, sample: Int) async throws(PostgresError) -> FoundSagas {
         let conditions = SagaConditions(filter)
+        let result = try await pool.query(
+            "SELECT count(*), max(s.id::text) FROM saga.state s WHERE \(conditions.text)", conditions.parameters,
+            timeout: timeout)
+        guard let row = result.rows.first, let last = try row.decode(1, as: String?.self).flatMap({ SagaID($0) })
+        else { return FoundSagas(count: 0, last: nil, sample: []) }
+        var count: Int = try row.decode(0)
+        var first: [FoundSaga] = []
+        if filter.looksAtFailure { count = 0 }
+        var after: SagaID?
+        repeat {
+            let size = filter.looksAtFailure ? Self.window : sample
+            let page = try await page(filter, after: after, through: last, size: size)
+            if filter.looksAtFailure { count += page.sagas.count }
+            first += page.sagas.prefix(max(0, min(sample, filter.limit) - first.count))
+            after = page.last
+        } while filter.looksAtFailure && after != nil && count < filter.limit
+        return FoundSagas(count: min(count, filter.limit), last: count > 0 ? last : nil, sample: first)
+    }
+
+    /// The next sagas that match, the oldest first.
+    ///
+    /// - Parameters:
+    ///   - after: the last one looked at; nil begins.
+    ///   - through: the last one that is meant.
+    ///   - size: how many are looked at.
+    public func page(
+        _ filter: SagaFilter, after: SagaID?, through: SagaID, size: Int
+    ) async throws(PostgresError) -> SagaPage {
+        var conditions = SagaConditions(filter)
+        if let after { conditions.add("s.id > $", .uuid(after.uuid)) }
+        conditions.add("s.id <= $", .uuid(through.uuid))
+        return try await page(filter, conditions, order: .oldestFirst, size: size)
+    }
+
+    /// The ids of the newest sagas that match, as many as the filter's limit.
+    func newest(_ filter: SagaFilter) async throws(PostgresError) -> [SagaID] {
+        var ids: [SagaID] = []
+        var last: SagaID?
+        repeat {
+            var conditions = SagaConditions(filter)
+            if let last { conditions.add("s.id < $", .uuid(last.uuid)) }
+            let page = try await page(filter, conditions, order: .newestFirst, size: Self.window)
+            ids += page.sagas.prefix(max(0, filter.limit - ids.count)).map(\.id)
+            last = page.last
+        } while last != nil && ids.count < filter.limit
+        return ids
+    }
+
+    private func page(
+        _ filter: SagaFilter, _ conditions: SagaConditions, order: SagaOrder, size: Int
+    ) async throws(PostgresError) -> SagaPage {
+        var parameters = conditions.parameters
+        parameters += [.text(filter.step), .text(filter.error)]
+        let (step, error) = ("$\(parameters.count - 1)", "$\(parameters.count)")
+        // Materialized, so that the planner can neither reckon that almost nothing fits and look at all sagas first, nor
+        // read a history twice.
         let results = try await pool.pipeline(
             [
+                SagaReader.withoutJIT,
                 PostgresStatement(
                     """
-                    SELECT count(*), max(s.id::text) FROM saga.state s JOIN saga.sagas v ON v.id = s.id
-                    WHERE \(conditions.text)
+                    WITH candidate AS MATERIALIZED (
+                        SELECT s.id FROM saga.state s WHERE \(conditions.text) ORDER BY s.id \(order.rawValue)
+                        LIMIT \(max(0, size))
+                    ), shown AS MATERIALIZED (
+                        SELECT v.id, v.saga, v.key, v.status, v.failure FROM candidate c JOIN saga.sagas v ON v.id = c.id
+                    )
+                    SELECT c.count, c.first, c.last, m.id, m.saga, m.key, m.status, m.failure ->> 'step', m.failure ->> 'error'
+                    FROM (SELECT count(*), min(id::text) AS first, max(id::text) AS last FROM candidate) c
+                    LEFT JOIN shown m ON (\(step)::text IS NULL OR m.failure ->> 'step' = \(step))
+                        AND (\(error)::text IS NULL OR m.failure ->> 'error' = \(error))
+                    ORDER BY m.id \(order.rawValue)
                     """,
-                    conditions.parameters
-                ),
-                Self.page(conditions, after: nil, through: nil, size: min(sample, filter.limit)),
+                    parameters),
             ],
             timeout: timeout
         )
-        let row = results[0].rows.first
-        return FoundSagas(
-            count: min(try row?.decode(0) ?? 0, filter.limit),
-            last: try row?.decode(1, as: String?.self).flatMap { SagaID($0) },
-            sample: try Self.found(results[1].rows)
-        )
-    }
-
-    /// The next sagas that match, in the order of their ids, which is that of their starts.
-    ///
-    /// - Parameters:
-    ///   - after: the last one seen; nil begins.
-    ///   - through: the last one that is meant.
-    public func page(
-        _ filter: SagaFilter, after: SagaID?, through: SagaID, size: Int
-    ) async throws(PostgresError) -> [FoundSaga] {
-        let statement = Self.page(SagaConditions(filter), after: after, through: through, size: size)
-        return try Self.found(try await pool.query(statement.sql, statement.parameters, timeout: timeout).rows)
-    }
-
-    private static func page(
-        _ conditions: SagaConditions, after: SagaID?, through: SagaID?, size: Int
-    ) -> PostgresStatement {
-        var conditions = conditions
-        if let after { conditions.add("s.id > $", .uuid(after.uuid)) }
-        if let through { conditions.add("s.id <= $", .uuid(through.uuid)) }
-        return PostgresStatement(
-            """
-            SELECT v.id, v.saga, v.key, v.status, v.failure ->> 'step', v.failure ->> 'error'
-            FROM saga.state s JOIN saga.sagas v ON v.id = s.id
-            WHERE \(conditions.text)
-            ORDER BY s.id LIMIT \(max(0, size))
-            """,
-            conditions.parameters
-        )
-    }
-
-    private static func found(_ rows: [PostgresRow]) throws(PostgresError) -> [FoundSaga] {
+        let rows = results[1].rows
+        guard let row = rows.first else { return SagaPage(sagas: [], last: nil) }
+        let isFull = try row.decode(0, as: Int.self) >= size
+        let last = try row.decode(order == .oldestFirst ? 2 : 1, as: String?.self)
         var sagas: [FoundSaga] = []
         for row in rows {
-            let name = try row.decode(3, as: String.self)
-            guard let status = SagaStatus(name: name) else {
-                throw PostgresError(.decoding, "a saga has the status \(name), which is none")
-            }
-            sagas.append(
-                FoundSaga(
-                    id: SagaID(try row.decode(0, as: PostgresUUID.self)), saga: try row.decode(1),
-                    key: try row.decode(2), status: status, step: try row.decode(4), error: try row.decode(5)))
+            if let saga = try Self.found(row) { sagas.append(saga) }
         }
-        return sagas
+        return SagaPage(sagas: sagas, last: isFull ? last.flatMap { SagaID($0) } : nil)
+    }
+
+    private static func found(_ row: PostgresRow) throws(PostgresError) -> FoundSaga? {
+        guard let id = try row.decode(3, as: PostgresUUID?.self) else { return nil }
+        let name = try row.decode(6, as: String.self)
+        guard let status = SagaStatus(name: name) else {
+            throw PostgresError(.decoding, "a saga has the status \(name), which is none")
+        }
+        return FoundSaga(
+            id: SagaID(id), saga: try row.decode(4), key: try row.decode(5), status: status, step: try row.decode(7),
+            error: try row.decode(8))
     }
 }

@@ -7,6 +7,7 @@ extension SagaReader {
         let stuck = SagaConditions(SagaFilter(statuses: [.stuck]))
         let results = try await pool.pipeline(
             [
+                Self.withoutJIT,
                 PostgresStatement(
                     """
                     SELECT CASE WHEN unreadable IS NULL OR ended_at IS NOT NULL THEN status ELSE 4::smallint END,
@@ -38,13 +39,13 @@ extension SagaReader {
             timeout: timeout
         )
         var counts: [SagaStatus: Int] = [:]
-        for row in results[0].rows { counts[try SagaStatus(code: try row.decode(0))] = try row.decode(1) }
-        let now = try results[4].rows.first?.decode(0, as: PostgresTimestamp.self)
+        for row in results[1].rows { counts[try SagaStatus(code: try row.decode(0))] = try row.decode(1) }
+        let now = try results[5].rows.first?.decode(0, as: PostgresTimestamp.self)
         let overview = Overview(
             sagas: counts,
-            attention: try Self.attention(results[1].rows),
-            oldestDue: try await oldestDue(results[2].rows.first),
-            daemons: try Self.daemons(results[3].rows)
+            attention: try Self.attention(results[2].rows),
+            oldestDue: try await oldestDue(results[3].rows.first),
+            daemons: try Self.daemons(results[4].rows)
         )
         return (overview, now.map(Instant.init) ?? Instant(microseconds: 0))
     }

@@ -34,6 +34,9 @@ public struct SagaFilter: Sendable, Hashable {
         self.limit = limit
     }
 
+    /// Whether more than a saga's row must be looked at.
+    var looksAtFailure: Bool { step != nil || error != nil }
+
     /// Why a saga that was found by this filter no longer fits it, in words for a person; nil while it does.
     ///
     /// When it was started and of which definition never changes.
@@ -46,7 +49,7 @@ public struct SagaFilter: Sendable, Hashable {
     }
 }
 
-/// A filter as conditions on `saga.state s JOIN saga.sagas v ON v.id = s.id`, with their parameters.
+/// A filter as conditions on `saga.state s`, with their parameters, but for those on the failure, which isn't there.
 ///
 /// Only what is asked for becomes a condition, so that the planner sees what can go by an index: all sagas that haven't
 /// ended are in `state_work`, and ids, UUIDs of version 7, stand in the order of the start.
@@ -67,8 +70,6 @@ struct SagaConditions {
         if let until = filter.until {
             add("s.started_at <= now() - $ * interval '1 microsecond'", .int8(until.microseconds))
         }
-        if let step = filter.step { add("v.failure ->> 'step' = $", .text(step)) }
-        if let error = filter.error { add("v.failure ->> 'error' = $", .text(error)) }
     }
 
     /// The lowest id of a saga started `$` microseconds ago: its first 48 bits are the milliseconds.
@@ -89,6 +90,9 @@ struct SagaConditions {
         if !statuses.contains(where: \.isEnded) { conditions.append(Self.isLive) }
         let live = "(s.unreadable IS NULL OR s.ended_at IS NOT NULL)"
         let aside = "s.unreadable IS NOT NULL AND s.ended_at IS NULL"
+        if statuses.contains(.stuck), !statuses.contains(.running) || !statuses.contains(.compensating) {
+            conditions.append(Self.isNotTakenUp)
+        }
         add(
             statuses.contains(.stuck)
                 ? "(s.status = ANY ($) AND \(live) OR \(aside))" : "s.status = ANY ($) AND \(live)",
@@ -97,6 +101,14 @@ struct SagaConditions {
 
     /// As the partial index `state_work` has it, word for word.
     static let isLive = "(s.owner IS NOT NULL OR s.due_at IS NOT NULL)"
+
+    /// A person's word or retry takes a saga out of being stuck; its row says so only once a daemon has acted on it,
+    /// which the nudge in `due_at` asks for.
+    private static let isNotTakenUp = """
+        (s.status <> 4 OR s.due_at = 'infinity' OR NOT EXISTS (
+            SELECT FROM saga.event a WHERE a.saga_id = s.id AND a.type IN (20, 21) AND a.sequence > (
+                SELECT max(k.sequence) FROM saga.event k WHERE k.saga_id = s.id AND k.type = 16)))
+        """
 
     /// The conditions as the text of a WHERE clause.
     var text: String { conditions.isEmpty ? "true" : conditions.joined(separator: " AND ") }

@@ -73,17 +73,16 @@ struct OperatorBulk {
         var after: SagaID?
         report.begin()
         do {
-            while report.count < count, !interruption.isNoted {
-                let size = min(bulk.batch ?? Self.defaultBatch, count - report.count)
+            repeat {
+                let size = bulk.batch ?? Self.defaultBatch
                 let page = try await reader.page(filter, after: after, through: last, size: size)
-                for saga in page {
+                for saga in page.sagas.prefix(count - report.count) {
                     try await pacer.wait { interruption.isNoted }
                     if interruption.isNoted { break }
                     report.add(saga, try await result(of: saga, sagaOperator, &report))
                 }
-                guard let lastOfPage = page.last else { break }
-                after = lastOfPage.id
-            }
+                after = page.last
+            } while after != nil && report.count < count && !interruption.isNoted
         } catch {
             report.end(isInterrupted: true)
             throw error
