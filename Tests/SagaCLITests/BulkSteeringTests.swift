@@ -67,6 +67,11 @@ import Testing
         let left = try JSON.parse(try await program.run("list", "--status", "stuck", "--format", "json").output)
         #expect(left.elementCount == 1)
         #expect(left[0]?["key"] == "other")
+        // No daemon has acted on it yet, but none of the six needs a person any more.
+        let overview = try JSON.parse(try await program.run("status", "--format", "json").output)
+        #expect(overview["attention"]?.elementCount == 1)
+        #expect(overview["attention"]?[0]?["error"] == "Busy")
+        #expect(overview["attention"]?[0]?["count"] == 1)
         await program.remove()
     }
 
@@ -161,6 +166,23 @@ import Testing
         #expect(
             try await run("retry", "--error", "Nothing", "--yes")
                 == Run(0, #"{"matched":0,"sagas":[],"changed":0,"alreadySo":0,"refused":0,"failed":0}"# + "\n")
+        )
+        await program.remove()
+    }
+
+    @Test func whatFailsIsReportedAndTheOthersGoOn() async throws {
+        let program = try await SagaProgram.withDefinitions()
+        try await Self.stuck(program, "a")
+        try await Self.stuck(program, "b")
+        _ = try await program.pool.query("ALTER FUNCTION saga.append_operator_event RENAME TO gone")
+        let run = try await program.run("retry", "--status", "stuck", "--yes").normalized
+        let reason = "failed: the database's schema is missing or older than this program: run `saga migrate`"
+        #expect(run.status == 1)
+        #expect(run.error == "")
+        #expect(
+            run.output.hasSuffix(
+                "order ID1: \(reason)\norder ID2: \(reason)\n"
+                    + "2 matched: 0 changed, 0 already so, 0 refused, 2 failed\n")
         )
         await program.remove()
     }

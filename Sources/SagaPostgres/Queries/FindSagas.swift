@@ -17,7 +17,7 @@ public struct FoundSaga: Sendable, Hashable {
 public struct FoundSagas: Sendable, Hashable {
     /// The filter's limit at most.
     public let count: Int
-    /// No saga after this one is meant: those that start later aren't. nil when none matches.
+    /// The last that is meant, since those that start later aren't; nil when none matches.
     public let last: SagaID?
     /// The first few, the oldest first.
     public let sample: [FoundSaga]
@@ -43,8 +43,9 @@ public struct SagaPage: Sendable, Hashable {
 }
 
 extension SagaReader {
-    /// Whether a saga's failure fits only its history tells, about 0.1 ms each. So no statement looks at more than this
-    /// many, however few of them fit: each is answered in time, and the next goes on from there.
+    /// How many sagas one statement looks at whose failure must fit, which only their histories tell.
+    ///
+    /// However few of them fit, it is answered in time, and the next goes on from there.
     private static let window = 2_000
 
     /// How many sagas match, and the first of them.

@@ -65,18 +65,21 @@ struct SagaConditions {
         if let isPaused = filter.isPaused { add("s.paused = $", .bool(isPaused)) }
         if let since = filter.since {
             add("s.started_at >= now() - $ * interval '1 microsecond'", .int8(since.microseconds))
-            add("s.id >= \(Self.firstID)", .int8(since.microseconds))
+            add("s.id >= \(Self.firstID(millisecondsLater: 0))", .int8(since.microseconds))
         }
         if let until = filter.until {
             add("s.started_at <= now() - $ * interval '1 microsecond'", .int8(until.microseconds))
+            add("s.id < \(Self.firstID(millisecondsLater: 1))", .int8(until.microseconds))
         }
     }
 
-    /// The lowest id of a saga started `$` microseconds ago: its first 48 bits are the milliseconds.
-    private static let firstID = """
-        rpad(lpad(to_hex(greatest(0, floor(extract(epoch FROM now()) * 1000 - $ / 1000.0))::bigint), 12, '0'), 32, '0')
-            ::uuid
+    /// The lowest id of a saga started `$` microseconds ago or so much later: its first 48 bits are the milliseconds.
+    private static func firstID(millisecondsLater: Int) -> String {
         """
+        rpad(lpad(to_hex(greatest(0, floor(extract(epoch FROM now()) * 1000 - $ / 1000.0) + \(millisecondsLater))::bigint),
+            12, '0'), 32, '0')::uuid
+        """
+    }
 
     /// Adds a condition; its `$` stands for the parameter.
     mutating func add(_ condition: String, _ parameter: PostgresValue) {

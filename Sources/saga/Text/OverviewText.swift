@@ -28,19 +28,19 @@ struct OverviewText {
         }
         let title = terminal.paint("Needs a person", .bold)
         let rows = table.lines(for: terminal)
-        var lines = [
-            "\(title) (look first: \(overview.attention.count == 1 ? lookCommand : "saga list --status stuck"))"
-        ]
+        var lines = ["\(title) (look first: \(lookCommand.sanitized))"]
         lines += rows.prefix(1).map { "  \($0)" }
         for (row, item) in zip(rows.dropFirst(), overview.attention) {
-            lines += ["  \(row)", "      \(item.retryCommand)"]
+            lines += ["  \(row)", "      \(item.retryCommand.sanitized)"]
         }
         return lines
     }
 
-    /// How to see the one group, or the one saga, there is.
+    /// How to see them: the one group, or the one saga, where there is no other.
     private var lookCommand: String {
-        guard let item = overview.attention.first else { return "saga list --status stuck" }
+        guard overview.attention.count == 1, let item = overview.attention.first else {
+            return "saga list --status stuck"
+        }
         return item.id.map { "saga status \($0)" } ?? "saga list \(item.filters)"
     }
 

@@ -46,7 +46,10 @@ struct StuckText {
         let title = failure?.step.map { "This saga needs a person: it is stuck on \($0)." }
         return [terminal.paint(title ?? "This saga needs a person.", .bold)]
             + report.choices.flatMap { choice in
-                ["  " + terminal.paint("# \(choice.meaning) -> \(choice.leadsTo)", .dim), "  \(choice.command)"]
+                [
+                    "  " + terminal.paint("# \(choice.meaning) -> \(choice.leadsTo)".sanitized, .dim),
+                    "  \(choice.command)",
+                ]
             }
     }
 }
