@@ -192,6 +192,7 @@ CREATE FUNCTION saga.apply_service(name text, url text, settings json, document 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
     AS $$
+#variable_conflict use_column
 DECLARE
     v_settings text;
     v_id integer;
@@ -207,7 +208,7 @@ BEGIN
         WHERE s.name = apply_service.name
             AND s.url = apply_service.url AND hashtextextended(s.url, 0) = hashtextextended(apply_service.url, 0)
         FOR NO KEY UPDATE;
-    IF force IS NOT TRUE OR v_settings = apply_service.settings::text THEN
+    IF apply_service.force IS NOT TRUE OR v_settings = apply_service.settings::text THEN
         RETURN 'unchanged';
     END IF;
     UPDATE saga.service s SET settings = apply_service.settings, version = s.version + 1 WHERE s.id = v_id;

@@ -44,7 +44,7 @@ struct SagaCommand: AsyncParsableCommand {
                 name: "Steering",
                 subcommands: [
                     CancelCommand.self, RetryCommand.self, ResolveCommand.self, TerminateCommand.self,
-                    PauseCommand.self, ResumeCommand.self,
+                    PauseCommand.self, ResumeCommand.self, BreakerCommand.self,
                 ]
             ),
         ]

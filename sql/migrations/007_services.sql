@@ -106,6 +106,7 @@ COMMENT ON FUNCTION saga.write_service(integer, bigint, json, text, timestamptz,
 CREATE FUNCTION saga.apply_service(name text, url text, settings json, document json, force boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, saga, pg_temp
 AS $$
+#variable_conflict use_column
 DECLARE
     v_settings text;
     v_id integer;
@@ -121,7 +122,7 @@ BEGIN
         WHERE s.name = apply_service.name
             AND s.url = apply_service.url AND hashtextextended(s.url, 0) = hashtextextended(apply_service.url, 0)
         FOR NO KEY UPDATE;
-    IF force IS NOT TRUE OR v_settings = apply_service.settings::text THEN
+    IF apply_service.force IS NOT TRUE OR v_settings = apply_service.settings::text THEN
         RETURN 'unchanged';
     END IF;
     UPDATE saga.service s SET settings = apply_service.settings, version = s.version + 1 WHERE s.id = v_id;

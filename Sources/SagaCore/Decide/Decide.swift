@@ -30,7 +30,7 @@ struct Decider {
     private let beginsOperations: Bool
     private let admit: Admit?
 
-    init(state: SagaState, now: Instant, definition: Definition, beginsOperations: Bool, admit: Admit?) {
+    init(state: SagaState, now: Instant, definition: Definition, beginsOperations: Bool, admit: Admit? = nil) {
         self.beginsOperations = beginsOperations
         self.admit = admit
         self.state = state

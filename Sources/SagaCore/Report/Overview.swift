@@ -10,6 +10,8 @@ public struct Overview: Sendable, Hashable {
     public let oldestDue: Due?
     /// In the order in which they joined.
     public let daemons: [Daemon]
+    /// By service.
+    public let breakers: [Breaker]
 
     /// Stuck sagas that have one reason in common.
     public struct Attention: Sendable, Hashable {
@@ -48,6 +50,26 @@ public struct Overview: Sendable, Hashable {
         }
     }
 
+    /// One service's circuit breaker.
+    public struct Breaker: Sendable, Hashable {
+        public let service: String
+        /// As the definition writes it.
+        public let url: String
+        /// `CLOSED` and so on: `BreakerState`.
+        public let state: String
+        public let since: Instant
+        /// When an open one lets the next calls through to see.
+        public let nextProbe: Instant?
+
+        public init(service: String, url: String, state: String, since: Instant, nextProbe: Instant?) {
+            self.service = service
+            self.url = url
+            self.state = state
+            self.since = since
+            self.nextProbe = nextProbe
+        }
+    }
+
     /// One incarnation of a daemon.
     public struct Daemon: Sendable, Hashable {
         public let id: Int
@@ -68,7 +90,11 @@ public struct Overview: Sendable, Hashable {
         }
     }
 
-    public init(sagas: [SagaStatus: Int], attention: [Attention], oldestDue: Due?, daemons: [Daemon]) {
+    public init(
+        sagas: [SagaStatus: Int], attention: [Attention], oldestDue: Due?, daemons: [Daemon],
+        breakers: [Breaker] = []
+    ) {
+        self.breakers = breakers
         self.sagas = sagas
         self.attention = attention
         self.oldestDue = oldestDue
@@ -95,6 +121,7 @@ public struct Overview: Sendable, Hashable {
         writer.endArray()
         writer.key("breakers")
         writer.beginArray()
+        for breaker in breakers { breaker.write(to: &writer) }
         writer.endArray()
         writer.endObject()
         return writer.finished()
@@ -120,6 +147,18 @@ extension Overview.Due {
         writer.field("saga", saga)
         writer.field("step", step)
         writer.field("dueAt", dueAt.text)
+        writer.endObject()
+    }
+}
+
+extension Overview.Breaker {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.field("service", service)
+        writer.field("state", state)
+        writer.field("since", since.text)
+        writer.field("nextProbe", nextProbe?.text)
+        writer.field("url", url)
         writer.endObject()
     }
 }

@@ -35,6 +35,8 @@ extension SagaReader {
                 ),
                 PostgresStatement("SELECT id, host, pid, epoch, lease_until, sagas FROM saga.daemons ORDER BY id"),
                 PostgresStatement("SELECT clock_timestamp()"),
+                PostgresStatement(
+                    "SELECT service, url, state, since, next_probe FROM saga.breakers ORDER BY service, url"),
             ],
             timeout: timeout
         )
@@ -45,7 +47,8 @@ extension SagaReader {
             sagas: counts,
             attention: try Self.attention(results[2].rows),
             oldestDue: try await oldestDue(results[3].rows.first),
-            daemons: try Self.daemons(results[4].rows)
+            daemons: try Self.daemons(results[4].rows),
+            breakers: try Self.breakers(results[6].rows)
         )
         return (overview, now.map(Instant.init) ?? Instant(microseconds: 0))
     }
@@ -91,6 +94,22 @@ extension SagaReader {
             )
         }
         return daemons
+    }
+
+    private static func breakers(_ rows: [PostgresRow]) throws(PostgresError) -> [Overview.Breaker] {
+        var breakers: [Overview.Breaker] = []
+        for row in rows {
+            breakers.append(
+                Overview.Breaker(
+                    service: try row.decode(0),
+                    url: try row.decode(1),
+                    state: try row.decode(2),
+                    since: Instant(try row.decode(3, as: PostgresTimestamp.self)),
+                    nextProbe: try row.decode(4, as: PostgresTimestamp?.self).map { Instant($0) }
+                )
+            )
+        }
+        return breakers
     }
 
     /// Which step is due only the saga's history tells.

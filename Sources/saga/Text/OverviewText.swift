@@ -10,6 +10,7 @@ struct OverviewText {
     var lines: [String] {
         var lines: [String] = []
         if !overview.attention.isEmpty { lines += attention + [""] }
+        if !troubled.isEmpty { lines += breakers + [""] }
         lines += counts + [""] + daemons
         if let due = overview.oldestDue { lines += ["", oldestDue(due)] }
         return lines
@@ -42,6 +43,28 @@ struct OverviewText {
             return "saga list --status stuck"
         }
         return item.id.map { "saga status \($0)" } ?? "saga list \(item.filters)"
+    }
+
+    private var troubled: [Overview.Breaker] {
+        overview.breakers.filter { $0.state != BreakerState.closed.rawValue }
+    }
+
+    /// The services that aren't called as usual.
+    private var breakers: [String] {
+        var table = Table([
+            .init("SERVICE", minimum: 12), .init("BREAKER"), .init("SINCE"), .init("NEXT PROBE"),
+            .init("URL", minimum: 12),
+        ])
+        for breaker in troubled {
+            table.add([
+                .init(breaker.service), .init(breaker.state, BreakerState(rawValue: breaker.state)?.style),
+                .init(breaker.since.relative(to: now)),
+                .init(breaker.nextProbe.map { $0 <= now ? "when one is due" : $0.relative(to: now) } ?? ""),
+                .init(breaker.url),
+            ])
+        }
+        let title = terminal.paint("Services held back", .bold)
+        return ["\(title) (saga breaker list)"] + table.lines(for: terminal).map { "  \($0)" }
     }
 
     private var counts: [String] {
