@@ -812,6 +812,55 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: alert; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.alert (
+    id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    event json NOT NULL
+);
+
+--
+-- Name: TABLE alert; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.alert IS 'An outbox: a row is written in the transaction of what it tells of, and goes when a receiver has taken it, or after 7 days. Nothing here refuses or waits: a batch of sagas writes it.';
+
+--
+-- Name: COLUMN alert.due_at; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.alert.due_at IS 'When a daemon with --alert-url may post it. Whoever claims it moves this on by a lease, so no transaction stays open during the post, and another daemon takes over a claim whose daemon is gone.';
+
+--
+-- Name: COLUMN alert.attempts; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.alert.attempts IS 'How often it was claimed. It names the claim: only who holds the last one may postpone it.';
+
+--
+-- Name: COLUMN alert.event; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.alert.event IS 'The CloudEvents 1.0 document, as it is posted.';
+
+--
+-- Name: alert_id_seq; Type: SEQUENCE; Schema: saga; Owner: -
+--
+
+ALTER TABLE saga.alert ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME saga.alert_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: breaker_event; Type: TABLE; Schema: saga; Owner: -
 --
 
@@ -1605,6 +1654,13 @@ COMMENT ON COLUMN saga.steps.error IS 'The name of the last failed attempt''s er
 COMMENT ON COLUMN saga.steps.compensation_status IS 'Null until the saga turned back and the step is one to undo.';
 
 --
+-- Name: alert alert_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.alert
+    ADD CONSTRAINT alert_pkey PRIMARY KEY (id);
+
+--
 -- Name: breaker_event breaker_event_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
 --
 
@@ -1673,6 +1729,12 @@ ALTER TABLE ONLY saga.service
 
 ALTER TABLE ONLY saga.state
     ADD CONSTRAINT state_pkey PRIMARY KEY (id);
+
+--
+-- Name: alert_due; Type: INDEX; Schema: saga; Owner: -
+--
+
+CREATE INDEX alert_due ON saga.alert USING btree (due_at);
 
 --
 -- Name: service_name_url_key; Type: INDEX; Schema: saga; Owner: -
@@ -1919,6 +1981,13 @@ REVOKE ALL ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to 
 
 REVOKE ALL ON FUNCTION saga.write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json) FROM PUBLIC;
 GRANT ALL ON FUNCTION saga.write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json) TO saga_operator;
+
+--
+-- Name: TABLE alert; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.alert TO saga_operator;
+GRANT SELECT ON TABLE saga.alert TO saga_reader;
 
 --
 -- Name: TABLE breaker_event; Type: ACL; Schema: saga; Owner: -

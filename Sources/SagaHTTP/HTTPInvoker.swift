@@ -254,7 +254,7 @@ extension HTTPInvoker {
         .microseconds(min(max(span, .zero), .seconds(31_536_000)).microseconds)
     }
 
-    private static func settings(_ configuration: HTTPInvokerConfiguration) -> HTTPClient.Configuration {
+    static func settings(_ configuration: HTTPInvokerConfiguration) -> HTTPClient.Configuration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         if !configuration.additionalTrustRoots.isEmpty {

@@ -35,13 +35,13 @@ enum TransportFailure {
         Answer.Refusal(error: name, message: PlainText.bounded(message), isRetryable: true, isTrouble: isTrouble)
     }
 
-    private static func isTimeout(_ error: any Error) -> Bool {
+    static func isTimeout(_ error: any Error) -> Bool {
         guard let error = error as? HTTPClientError else { return false }
         return error == .deadlineExceeded || error == .readTimeout || error == .writeTimeout
     }
 
     /// In words of our own: the errors' texts name hosts, which may come from the environment.
-    private static func describe(_ error: any Error) -> String {
+    static func describe(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:
             error.connectionErrors.first.map { describe($0.error) } ?? "host name not found"

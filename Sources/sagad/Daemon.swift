@@ -14,6 +14,8 @@ struct DaemonSettings: Sendable {
     let concurrency: Int
     let drain: TimeSpan
     let connectTimeout: TimeSpan
+    var alertURL: String?
+    var alertHeaders: [String] = []
     let environment: [String: String]
     let currentDirectory: String
 }
@@ -27,6 +29,7 @@ actor Daemon {
     private let reportFinding: @Sendable (Finding) -> Void
     private var preparation: Task<Void, any Error>?
     private var engine: SagaEngine?
+    private var alerts: Task<Void, Never>?
     private var isStopping = false
 
     init(
@@ -46,6 +49,7 @@ actor Daemon {
     /// - Throws: `StartFailure` when it can't begin.
     func run() async throws {
         let environment = ServiceEnvironment(settings.environment)
+        let alertTarget = try alertTarget(environment)
         let folder = try DefinitionFolder(settings.sagas)
         for finding in folder.findings { reportFinding(finding) }
         if folder.hasErrors { throw StartFailure(nil) }
@@ -56,7 +60,7 @@ actor Daemon {
         do {
             try await prepare(connectionString, definitions: folder.definitions, environment: environment)
             if !isStopping {
-                try await work(connectionString, invokerConfiguration, environment)
+                try await work(connectionString, invokerConfiguration, environment, alertTarget)
             }
         } catch {
             await use?.leave()
@@ -71,6 +75,7 @@ actor Daemon {
     func stop() async {
         isStopping = true
         preparation?.cancel()
+        alerts?.cancel()
         await engine?.drain()
     }
 
@@ -132,7 +137,8 @@ actor Daemon {
     private func work(
         _ connectionString: String,
         _ invokerConfiguration: HTTPInvokerConfiguration,
-        _ environment: ServiceEnvironment
+        _ environment: ServiceEnvironment,
+        _ alertTarget: AlertTarget?
     ) async throws {
         guard let thread = EngineThread() else {
             throw StartFailure("can't start the engine's thread: \(String(cString: strerror(errno)))")
@@ -157,6 +163,15 @@ actor Daemon {
             executor: thread
         )
         self.engine = engine
+        let alertServices = AlertServices(
+            target: alertTarget,
+            http: invokerConfiguration,
+            connectionString: connectionString,
+            store: PostgresStore(pool: pool),
+            logger: logger
+        )
+        let alerts = Task { await alertServices.run() }
+        self.alerts = alerts
         let target = ConnectionTarget(connectionString).description
         let ready = Task { [logger] in
             await engine.waitUntilReady()
@@ -165,9 +180,26 @@ actor Daemon {
         await engine.run()
         self.engine = nil
         await ready.value
+        alerts.cancel()
+        await alerts.value
         await invoker.shutdown()
         await pool.close()
         logger.info("stopped")
+    }
+
+    /// Where alerts go; nil without `--alert-url`.
+    private func alertTarget(_ environment: ServiceEnvironment) throws(StartFailure) -> AlertTarget? {
+        guard let url = settings.alertURL else { return nil }
+        do throws(UnusableAlertTarget) {
+            return try AlertTarget(
+                url: url,
+                headers: settings.alertHeaders,
+                environment: environment,
+                userAgent: "saga/\(programVersion)"
+            )
+        } catch {
+            throw StartFailure(error)
+        }
     }
 
     private func httpConfiguration() throws(StartFailure) -> HTTPInvokerConfiguration {

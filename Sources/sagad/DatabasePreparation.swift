@@ -97,7 +97,8 @@ struct DatabasePreparation {
             """
             SELECT current_user::text, has_table_privilege('saga.daemon', 'INSERT')
                 AND has_table_privilege('saga.daemon', 'DELETE') AND has_table_privilege('saga.event', 'INSERT')
-                AND has_table_privilege('saga.state', 'UPDATE')
+                AND has_table_privilege('saga.state', 'UPDATE') AND has_table_privilege('saga.alert', 'INSERT')
+                AND has_table_privilege('saga.alert', 'DELETE')
             """)
         guard let row = result.rows.first, try !row.decode(1, as: Bool.self) else { return }
         throw StartFailure(

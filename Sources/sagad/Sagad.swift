@@ -49,9 +49,27 @@ struct Sagad: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long the database is waited for at the start.", valueName: "duration"))
     var connectTimeout = DurationOption(.seconds(10), "10s")
 
+    @Option(
+        help: ArgumentHelp(
+            "Where alerts are posted as CloudEvents: sagas that are stuck or past their deadline, open breakers.",
+            discussion: "${env:NAME} stands for a variable of the environment.",
+            valueName: "url"
+        )
+    )
+    var alertURL: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A header of these posts, such as 'Authorization: Bearer ${env:TOKEN}'; may be given several times.",
+            valueName: "name: value"
+        )
+    )
+    var alertHeader: [String] = []
+
     func validate() throws {
         guard (1...100_000).contains(concurrency) else { throw ValidationError("--concurrency is 1 to 100000") }
         guard connectTimeout.span > .zero else { throw ValidationError("--connect-timeout is more than 0") }
+        guard alertHeader.isEmpty || alertURL != nil else { throw ValidationError("--alert-header needs --alert-url") }
     }
 
     func run() async throws {
@@ -67,6 +85,8 @@ struct Sagad: AsyncParsableCommand {
                 concurrency: concurrency,
                 drain: drain.span,
                 connectTimeout: connectTimeout.span,
+                alertURL: alertURL,
+                alertHeaders: alertHeader,
                 environment: process.environment,
                 currentDirectory: FileManager.default.currentDirectoryPath
             ),

@@ -1,5 +1,6 @@
 import PostgresClient
 import SagaDatabase
+import SagaHTTP
 import SagaPostgres
 
 /// Why the daemon didn't start: one line for people, and the exit code.
@@ -19,6 +20,14 @@ struct StartFailure: Error, Hashable {
 
     init(_ error: DatabaseLocationError) {
         self.init(error.description, status: ExitStatus.usage)
+    }
+
+    /// A variable that isn't set is the environment's fault, all else the caller's.
+    init(_ error: UnusableAlertTarget) {
+        switch error {
+        case .missingVariable: self.init(error.description)
+        case .invalid: self.init(error.description, status: ExitStatus.usage)
+        }
     }
 
     /// - Parameters:

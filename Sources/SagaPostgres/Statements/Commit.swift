@@ -90,7 +90,7 @@ struct CommitStatements {
     let batch: [Append]
     let lease: Lease
 
-    var statements: [PostgresStatement] { [events, rows].compactMap { $0 } }
+    var statements: [PostgresStatement] { [events, rows, SagaAlerts.statement(of: batch)].compactMap { $0 } }
 
     private var events: PostgresStatement? {
         var sagas: [PostgresUUID?] = []
