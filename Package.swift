@@ -154,7 +154,7 @@ let package = Package(
         .testTarget(
             name: "SagaStoreTests",
             dependencies: [
-                "PostgresClient", "SagaCore", "SagaEngine", "SagaPostgres", "SagaTestKit",
+                "JSON", "PostgresClient", "SagaCore", "SagaEngine", "SagaPostgres", "SagaTestKit",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

@@ -122,6 +122,13 @@ extension SocketServer {
             }
         }
 
+        /// Whether the peer hasn't closed yet.
+        func isPeerThere() -> Bool {
+            var events = pollfd(fd: descriptor, events: 0, revents: 0)
+            poll(&events, 1, 0)
+            return Int32(events.revents) & (POLLHUP | POLLERR) == 0
+        }
+
         /// Writes an answer with its length.
         func answer(_ status: String, _ body: String = "", headers: [String] = []) {
             let lines = ["HTTP/1.1 \(status)"] + headers + ["Content-Length: \(body.utf8.count)", "", body]

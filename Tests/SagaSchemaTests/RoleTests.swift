@@ -12,7 +12,7 @@ import Testing
     ]
     static let reads =
         ["sagas", "steps", "events", "daemons"].map { "SELECT * FROM saga.\($0)" }
-        + ["migration", "definition", "current_definition", "daemon", "state", "event", "key"].map {
+        + ["migration", "definition", "current_definition", "daemon", "state", "event", "key", "alert"].map {
             "SELECT * FROM saga.\($0)"
         }
     static let steers = [
@@ -24,7 +24,8 @@ import Testing
         "INSERT INTO saga.state SELECT * FROM saga.state", "INSERT INTO saga.event SELECT * FROM saga.event",
         "UPDATE saga.state SET paused = true", "DELETE FROM saga.key", "UPDATE saga.daemon SET epoch = 2",
         "SELECT saga.fence(1, 1)", "SELECT saga.accept('order', '{}', '{}', NULL, NULL)", "SELECT saga.grant_roles()",
-        "SELECT saga.wait_for_work(1, '1 ms', '0')",
+        "SELECT saga.wait_for_work(1, '1 ms', '0')", "INSERT INTO saga.alert (event) VALUES ('{}')",
+        "DELETE FROM saga.alert",
     ]
 
     @Test(arguments: [
