@@ -16,7 +16,9 @@ public enum UnusableAlertTarget: Error, Sendable, Hashable, CustomStringConverti
     }
 }
 
-/// Where alerts go: a URL and headers with their variables filled in. Its texts are secrets.
+/// Where alerts go: a URL and headers with their variables filled in.
+///
+/// Its texts are secrets.
 public struct AlertTarget: Sendable {
     let url: String
     let headers: HTTPHeaders
@@ -62,7 +64,9 @@ public struct AlertTarget: Sendable {
         }
     }
 
-    /// The URL as it is sent. Checked here, since the client traps on some that are none.
+    /// The URL as it is sent.
+    ///
+    /// Checked here, since the client traps on some that are none.
     private static func checked(_ url: String) throws(UnusableAlertTarget) -> String {
         let beforeQuery = url.prefix { $0 != "?" }
         guard ServiceURL.origin(of: String(beforeQuery)) != nil,

@@ -26,7 +26,9 @@ public struct AlertDelivery: Sendable {
     static let leaseLength = TimeSpan.seconds(30)
     /// Every so many failures of one alert are told.
     static let failuresPerWarning = 10
-    /// The delays between the posts of one alert. Spread, so that daemons don't come back together.
+    /// The delays between the posts of one alert.
+    ///
+    /// Spread, so that daemons don't come back together.
     static let backoff = RetryPolicy(
         maximumAttempts: 0, initialInterval: .seconds(1), backoffCoefficient: 2, maximumInterval: .minutes(5),
         jitter: .equal)

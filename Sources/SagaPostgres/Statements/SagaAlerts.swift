@@ -40,7 +40,9 @@ struct SagaAlerts {
             ])
     }
 
-    /// Sets a saga aside and tells of it. Its events can't be trusted to be shown, so the message is ours.
+    /// Sets a saga aside and tells of it.
+    ///
+    /// Its events can't be trusted to be shown, so the message is ours.
     static func settingAside(_ saga: SagaID, reason: String, daemon: Int32) -> PostgresStatement {
         PostgresStatement(
             """
