@@ -154,7 +154,7 @@ let package = Package(
         .testTarget(
             name: "SagaStoreTests",
             dependencies: [
-                "JSON", "PostgresClient", "SagaCore", "SagaEngine", "SagaPostgres", "SagaTestKit",
+                "PostgresClient", "SagaCore", "SagaEngine", "SagaPostgres", "SagaTestKit",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

@@ -84,6 +84,35 @@ $_$;
 COMMENT ON FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer) IS 'The one way into the tables for a new saga; its callers have checked the input. p_document is p_input parsed.';
 
 --
+-- Name: alert_breaker_opened(); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.alert_breaker_opened() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO saga.alert (event)
+        SELECT json_build_object('specversion', '1.0',
+            'id', 'service-' || NEW.service_id || '/' || lpad(NEW.sequence::text, 10, '0'),
+            'source', '/services/' || s.name, 'type', 'saga.BreakerOpened', 'subject', s.name,
+            'time', to_char(NEW.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+            'datacontenttype', 'application/json',
+            'data', json_build_object('service', s.name, 'failureRate', NEW.data -> 'failureRate',
+                'slowCallRate', NEW.data -> 'slowCallRate', 'calls', NEW.data -> 'calls',
+                'failures', NEW.data -> 'failures', 'slowCalls', NEW.data -> 'slowCalls',
+                'nextProbe', NEW.data -> 'nextProbe', 'commands', json_build_array('saga breaker list')))
+        FROM saga.service s WHERE s.id = NEW.service_id;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION alert_breaker_opened(); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.alert_breaker_opened() IS 'Trigger that puts a BreakerOpened into the outbox of alerts: its numbers, no text of a participant or person.';
+
+--
 -- Name: append_operator_event(uuid, integer, smallint, json); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -1785,6 +1814,16 @@ CREATE INDEX state_work ON saga.state USING btree (owner, due_at) WHERE ((owner 
 COMMENT ON INDEX saga.state_work IS 'The only way to work: WHERE owner IS NULL AND due_at <= statement_timestamp() ORDER BY owner, due_at for what is due, WHERE owner = $1 for a daemon''s own. (IS NULL does not tell the planner that owner is constant, so ORDER BY due_at alone would sort; clock_timestamp() is volatile, so it would filter every waiting saga.) Ended sagas are not in it.';
 
 --
+-- Name: breaker_event breaker_event_alert; Type: TRIGGER; Schema: saga; Owner: -
+--
+
+CREATE TRIGGER breaker_event_alert AFTER INSERT ON saga.breaker_event FOR EACH ROW WHEN (
+        CASE new.type
+            WHEN 1 THEN ((new.data ->> 'from'::text) IS DISTINCT FROM 'HALF_OPEN'::text)
+            ELSE NULL::boolean
+        END) EXECUTE FUNCTION saga.alert_breaker_opened();
+
+--
 -- Name: breaker_event breaker_event_append_only; Type: TRIGGER; Schema: saga; Owner: -
 --
 
@@ -1829,6 +1868,12 @@ GRANT USAGE ON SCHEMA saga TO saga_starter;
 --
 
 REVOKE ALL ON FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION alert_breaker_opened(); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.alert_breaker_opened() FROM PUBLIC;
 
 --
 -- Name: FUNCTION append_operator_event(id uuid, expected_sequence integer, type smallint, data json); Type: ACL; Schema: saga; Owner: -

@@ -46,7 +46,7 @@ public struct AlertDelivery: Sendable {
         self.logger = logger
     }
 
-    /// Runs rounds until the task is cancelled: a second after the last, or at once while there is more and it is taken.
+    /// Runs rounds until the task is cancelled: a second apart, or at once while there is more and it is taken.
     public func run() async {
         var wasAway = false
         while !Task.isCancelled {
