@@ -69,7 +69,7 @@ private final class Switch: Sendable {
 }
 
 private func calling(
-    _ steps: Int, attempts: Int = 20, _ configure: (inout ServiceSettings) -> Void
+    _ steps: Int, attempts: Int = 20, timeout: TimeSpan = .seconds(30), _ configure: (inout ServiceSettings) -> Void
 ) -> Definition {
     var settings = ServiceSettings()
     settings.circuitBreaker?.slidingWindowSize = 10
@@ -77,7 +77,7 @@ private func calling(
     settings.circuitBreaker?.waitDurationInOpenState = .milliseconds(200)
     settings.circuitBreaker?.permittedNumberOfCallsInHalfOpenState = 3
     configure(&settings)
-    let plain = list((0..<steps).map { "s\($0)" }, retry: quick(attempts: attempts))
+    let plain = list((0..<steps).map { "s\($0)" }, retry: quick(attempts: attempts), timeout: timeout)
     return Definition(
         name: plain.name, description: nil, digest: plain.digest, inputSchema: nil, deadline: nil,
         services: [Service(name: "s", url: "http://s", settings: settings)], steps: plain.steps, graph: plain.graph,
@@ -236,26 +236,35 @@ private func calling(
         for saga in sagas { #expect(try await harness.state(saga)?.status == .completed) }
     }
 
-    @Test func aDeadDaemonsPermitsComeBack() async throws {
-        let harness = await EngineHarness(calling(1) { $0.maxConcurrent = 1 })
+    @Test func aLostDaemonsCallsHoldTheirPermitsAsLongAsTheyMayLast() async throws {
+        let harness = await EngineHarness(calling(1, timeout: .milliseconds(1_500)) { $0.maxConcurrent = 2 })
         let held = Gate()
-        let dead = Witness(harness.clock) { _ in
+        let lost = Witness(harness.clock) { _ in
             await held.wait()
             return done
         }
-        let zombie = harness.engine(dead) { $0.leaseLength = .milliseconds(100) }
-        let zombieRun = Task { await zombie.run() }
-        let first = await harness.store.start(harness.definitionID)
-        await harness.wait("called") { dead.arrivals.count == 1 }
+        let zombie = harness.engine(lost) { $0.leaseLength = .milliseconds(60) }
+        async let zombieRun: Void = zombie.run()
+        var sagas: [SagaID] = []
+        for _ in 0..<6 { sagas.append(await harness.store.start(harness.definitionID)) }
+        await harness.wait("called") { lost.arrivals.count == 2 }
         await harness.store.ignore(renewalsOf: 1)
-        _ = first
-        zombieRun.cancel()
-        await held.open()
-        await zombie.drain()
-        await zombieRun.value
         let witness = Witness(harness.clock) { _ in done }
-        _ = try await run(harness, witness, sagas: 5, daemons: 1)
-        #expect(witness.arrivals.count >= 5)
+        let heir = harness.engine(witness)
+        async let heirRun: Void = heir.run()
+        await harness.wait("called again") { !witness.arrivals.isEmpty }
+        #expect(witness.arrivals[0].at - lost.arrivals[0].at >= 1_450_000)
+        await held.open()
+        for saga in sagas { try await harness.wait(for: saga, "ended") { $0.status.isEnded } }
+        // The one that had lost its lease works on with permits of its own.
+        let next = await harness.store.start(harness.definitionID)
+        try await harness.wait(for: next, "ended") { $0.status.isEnded }
+        await heir.drain()
+        await heirRun
+        let last = await harness.store.start(harness.definitionID)
+        try await harness.wait(for: last, "ended") { $0.status.isEnded }
+        await zombie.drain()
+        await zombieRun
     }
 
     @Test func aServiceNobodyCanWriteStopsNothingElse() async throws {

@@ -12,7 +12,10 @@ final class ServiceGate {
     /// As last read or written; nil until the first exchange.
     var stored: StoredService?
     /// Monotonic; when `stored` was known to be the newest.
-    var readAt = Int64.min
+    var readAt = longAgo
+
+    /// Before everything on the monotonic clock, and far enough from its end to reckon with.
+    static let longAgo = Int64.min / 2
 
     // What was granted.
     private(set) var breaker = BreakerState.closed
@@ -256,7 +259,7 @@ final class ServiceGate {
     func startOver() {
         (probes, permits, slots, validUntil, ticketsOut, unusedProbes) = (0, nil, [], Instant(microseconds: .min), 0, 0)
         (calls, results, reported, isSuspect, room, late) = ([:], [], [], false, [], [])
-        (readAt, hasParked, quietUntil, isReporting) = (.min, false, nil, false)
+        (readAt, hasParked, quietUntil, isReporting) = (Self.longAgo, false, nil, false)
     }
 }
 
