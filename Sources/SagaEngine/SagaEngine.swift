@@ -191,6 +191,8 @@ public actor SagaEngine {
         }
         if runner.isLeaving {
             forget(runner)
+            // It was changed from outside and claimed again before its leaving was known here.
+            if runner.mustReload { mustReclaim = true }
             return
         }
         noteInputIsThrough(runner)

@@ -42,6 +42,8 @@ public actor InMemoryStore: SagaStore {
     private var refused: Set<SagaID> = []
     private var held: Set<SagaID> = []
     private var heldCommits: [CheckedContinuation<Void, Never>] = []
+    private var holdsReadBacks = false
+    private var heldReadBacks: [CheckedContinuation<Void, Never>] = []
 
     /// - Parameter clock: what stands for the database's clock.
     public init(clock: @escaping @Sendable () -> Instant) {
@@ -67,9 +69,11 @@ public actor InMemoryStore: SagaStore {
         return id
     }
 
-    /// Appends what came from outside after the last event and lets a daemon look; false when the saga has ended.
+    /// Appends what came from outside after the last event and lets a daemon look; false when the saga has ended, or for
+    /// a wish to undo one that hasn't completed.
     public func appendFromOutside(_ type: EventType, data: String, to saga: SagaID) -> Bool {
-        guard var row = rows[saga], row.endedAt == nil else { return false }
+        guard var row = rows[saga] else { return false }
+        guard type == .sagaCompensationRequested ? row.status == .completed : row.endedAt == nil else { return false }
         let now = clock()
         row.events.append(
             StoredEvent(
@@ -81,6 +85,10 @@ public actor InMemoryStore: SagaStore {
             row.dueAt = nil
         } else {
             row.dueAt = now
+            if type == .sagaCompensationRequested {
+                row.status = .compensating
+                row.endedAt = nil
+            }
         }
         rows[saga] = row
         return true
@@ -127,6 +135,15 @@ public actor InMemoryStore: SagaStore {
         held = []
         for commit in heldCommits { commit.resume() }
         heldCommits = []
+    }
+
+    /// Reading a commit back waits until `releaseReadBacks`, as behind a server that is still at that commit.
+    public func holdReadBacks() { holdsReadBacks = true }
+
+    public func releaseReadBacks() {
+        holdsReadBacks = false
+        for readBack in heldReadBacks { readBack.resume() }
+        heldReadBacks = []
     }
 
     // MARK: SagaStore
@@ -194,7 +211,7 @@ public actor InMemoryStore: SagaStore {
         try fence(lease)
         for (id, row) in rows where row.owner == lease.daemon && row.dueAt == nil {
             if let sequence = known[id] {
-                guard row.events.contains(where: { $0.sequence == sequence + 1 && (17...22).contains($0.type) }) else {
+                guard row.events.contains(where: { $0.sequence == sequence + 1 && (17...23).contains($0.type) }) else {
                     continue
                 }
             }
@@ -256,7 +273,8 @@ public actor InMemoryStore: SagaStore {
         return conflicts
     }
 
-    public func readBack(_ appends: [Append], under lease: Lease) throws(StoreError) -> ReadBack {
+    public func readBack(_ appends: [Append], under lease: Lease) async throws(StoreError) -> ReadBack {
+        if holdsReadBacks { await withCheckedContinuation { heldReadBacks.append($0) } }
         try failIfAsked()
         guard var daemon = daemons[lease.daemon] else { throw .leaseLost }
         daemon.epoch += 1

@@ -43,8 +43,8 @@ struct SagaCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Steering",
                 subcommands: [
-                    CancelCommand.self, RetryCommand.self, ResolveCommand.self, TerminateCommand.self,
-                    PauseCommand.self, ResumeCommand.self, BreakerCommand.self,
+                    CancelCommand.self, CompensateCommand.self, RetryCommand.self, ResolveCommand.self,
+                    TerminateCommand.self, PauseCommand.self, ResumeCommand.self, BreakerCommand.self,
                 ]
             ),
         ]

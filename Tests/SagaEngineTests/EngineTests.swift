@@ -129,6 +129,50 @@ private let busy = Answer.failed(.init(error: "Busy", message: "busy", isRetryab
         await run
     }
 
+    @Test func aCompletedSagaIsUndoneWhenAPersonWantsItBack() async throws {
+        let harness = await EngineHarness(list(["a", "b"]))
+        let invoker = ScriptedInvoker { _ in done }
+        let engine = harness.engine(invoker)
+        async let run: Void = engine.run()
+        let saga = await harness.store.start(harness.definitionID)
+        try await harness.wait(for: saga, "completed") { $0.status == .completed }
+        await harness.wait("accepted") {
+            await harness.store.appendFromOutside(.sagaCompensationRequested, data: #"{"actor":"ann"}"#, to: saga)
+        }
+        try await harness.wait(for: saga, "compensated") { $0.status == .compensated }
+        #expect(invoker.calls == ["a #1", "b #1", "undo b #1", "undo a #1"])
+        await harness.wait("nobody's") { await harness.store.row(saga)?.owner == nil }
+        #expect(await harness.store.row(saga)?.status == .compensated)
+        await engine.drain()
+        await run
+    }
+
+    /// The commit that ends the saga is in doubt; before the daemon knows that it is through, the saga is wanted back
+    /// and claimed again.
+    @Test func aSagaClaimedAgainWhileItsEndIsInDoubtIsNotForgotten() async throws {
+        let harness = await EngineHarness(list(["a"]))
+        let gate = Gate()
+        let invoker = ScriptedInvoker { call in
+            if call.operation.side == .action { await gate.wait() }
+            return done
+        }
+        let engine = harness.engine(invoker)
+        async let run: Void = engine.run()
+        let saga = await harness.store.start(harness.definitionID)
+        await harness.wait("called") { invoker.calls == ["a #1"] }
+        await harness.store.doubtNextCommits(count: 1, happened: true)
+        await harness.store.holdReadBacks()
+        await gate.open()
+        await harness.wait("completed and wanted back") {
+            await harness.store.appendFromOutside(.sagaCompensationRequested, data: #"{"actor":"ann"}"#, to: saga)
+        }
+        await harness.wait("claimed again") { await harness.store.row(saga)?.owner != nil }
+        await harness.store.releaseReadBacks()
+        try await harness.wait(for: saga, "compensated") { $0.status == .compensated }
+        await engine.drain()
+        await run
+    }
+
     @Test func aLateAnswerAfterTerminateIsNotRecorded() async throws {
         let harness = await EngineHarness(list(["a"]))
         let gate = Gate()

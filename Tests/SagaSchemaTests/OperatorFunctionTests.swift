@@ -56,6 +56,42 @@ import Testing
         }
     }
 
+    @Test func compensateOpensACompletedSaga() async throws {
+        let fixture = try await SchemaFixture.shared.value
+        let name = SchemaFixture.newName()
+        try await fixture.define(name)
+        let id = try await fixture.saga(name, 5, [.completed("1")])
+
+        #expect(try await fixture.value(append(id, after: 1, 23, "{}")) == "false")
+        #expect(try await fixture.value(append(id, after: 2, 17, "{}")) == "false")
+        #expect(try await fixture.value(append(id, after: 2, 23, "{}")) == "true")
+        #expect(try await fixture.value(append(id, after: 3, 23, "{}")) == "false")
+        #expect(
+            try await fixture.rows(
+                "SELECT status, owner, ended_at, due_at = at AS due FROM saga.state JOIN saga.event "
+                    + "ON saga_id = id AND sequence = 3 WHERE id = '\(id)'"
+            )
+                == ["3|-|-|true"]
+        )
+        #expect(
+            try await fixture.rows("SELECT status, output, failure, ended_at FROM saga.sagas WHERE id = '\(id)'")
+                == ["compensating|-|-|-"]
+        )
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 6, 7] as [Int16])
+    func nothingElseIsOpenedAgain(_ status: Int16) async throws {
+        let fixture = try await SchemaFixture.shared.value
+        let name = SchemaFixture.newName()
+        try await fixture.define(name)
+        let id = try await fixture.saga(name, status, [])
+
+        #expect(try await fixture.value(append(id, after: 1, 23, "{}")) == "false")
+        #expect(
+            try await fixture.value("SELECT count(*) FROM saga.event WHERE saga_id = '\(id)'") == "1"
+        )
+    }
+
     @Test(arguments: [0, 1, 3, 1000])
     func appendsNothingUnlessItHasSeenTheLastEvent(_ seen: Int) async throws {
         let fixture = try await SchemaFixture.shared.value
@@ -80,7 +116,7 @@ import Testing
         let id = try await fixture.start(name)
         let unknown = "018f4e5a-0000-7000-8000-00000000000a"
 
-        for type: Int16 in [1, 16, 23] {
+        for type: Int16 in [1, 16, 24] {
             #expect(
                 try await fixture.refusal(append(id, after: 1, type, "{}"))
                     == Refusal("22023", "event type \(type) is not an operator's")

@@ -178,13 +178,13 @@ import Testing
         let fixture = try await SchemaFixture.shared.value
 
         #expect(
-            try await fixture.rows("SELECT n, saga.event_type(n::smallint) AS name FROM generate_series(0, 23) n") == [
+            try await fixture.rows("SELECT n, saga.event_type(n::smallint) AS name FROM generate_series(0, 24) n") == [
                 "0|-", "1|SagaStarted", "2|StepStarted", "3|StepSucceeded", "4|StepAttemptFailed", "5|StepFailed",
                 "6|StepSkipped", "7|StepDeferred", "8|CompensationDeferred", "9|SagaCompensating",
                 "10|CompensationStarted", "11|CompensationSucceeded", "12|CompensationAttemptFailed",
                 "13|CompensationFailed", "14|SagaCompleted", "15|SagaCompensated", "16|SagaStuck",
                 "17|SagaCancelRequested", "18|SagaPaused", "19|SagaResumed", "20|StepResolved", "21|SagaRetried",
-                "22|SagaTerminated", "23|-",
+                "22|SagaTerminated", "23|SagaCompensationRequested", "24|-",
             ]
         )
         #expect(

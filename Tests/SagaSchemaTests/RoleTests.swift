@@ -18,6 +18,8 @@ import Testing
     static let steers = [
         "SELECT saga.append_operator_event(saga.start('order'), 1, 18::smallint, '{}')",
         "SELECT saga.apply_definition('trip', sha256('trip'), '{}', true)",
+        "SELECT saga.compensate((SELECT id FROM saga.sagas WHERE status = 'completed'), 'r')",
+        "SELECT saga.compensate('done', 'r')",
     ]
     /// What no role may: the engine's own.
     static let engine = [
@@ -38,6 +40,10 @@ import Testing
         try await SchemaFixture.run { fixture async throws in
             try await fixture.define("order", steps: #"[{"name":"a"}]"#)
             _ = try await fixture.start("order")
+            _ = try await fixture.start("order", ", key => 'done'")
+            try await fixture.pool.execute(
+                script: "UPDATE saga.state SET status = 5, ended_at = now(), due_at = NULL WHERE key = 'done'"
+            )
             try await fixture.enterDaemon()
             try await fixture.pool.execute(
                 script: """
@@ -49,6 +55,24 @@ import Testing
 
             for sql in allowed { #expect(try await fixture.refusal(sql, as: role) == nil, "\(sql)") }
             for sql in refused { #expect(try await fixture.refusal(sql, as: role)?.sqlState == "42501", "\(sql)") }
+        }
+    }
+
+    /// An administrator who creates the roles later runs `grant_roles`: it alone gives all that they may.
+    @Test(arguments: [("saga_starter", starts), ("saga_operator", starts + steers)])
+    func grantingAnewGivesAll(_ role: String, _ allowed: [String]) async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order", steps: #"[{"name":"a"}]"#)
+            _ = try await fixture.start("order", ", key => 'done'")
+            try await fixture.pool.execute(
+                script: """
+                    UPDATE saga.state SET status = 5, ended_at = now(), due_at = NULL;
+                    REVOKE ALL ON ALL FUNCTIONS IN SCHEMA saga FROM \(role);
+                    SELECT saga.grant_roles()
+                    """
+            )
+
+            for sql in allowed { #expect(try await fixture.refusal(sql, as: role) == nil, "\(sql)") }
         }
     }
 

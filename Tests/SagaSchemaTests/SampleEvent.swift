@@ -86,6 +86,8 @@ struct SampleEvent: Sendable {
 
     static let terminated = SampleEvent(22, act)
 
+    static let compensationRequested = SampleEvent(23, act)
+
     private static let act = #"{"actor":"alice","reason":"because"}"#
 
     private static func put(off step: String) -> String {

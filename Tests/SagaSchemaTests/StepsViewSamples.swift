@@ -427,6 +427,39 @@ extension StepsViewTests {
             ]
         ),
         Sample(
+            testDescription: "wanted back after its end: nothing is undone before the saga turns",
+            status: 3,
+            events: [.begun("a", 1), .done("a", 1, "7"), .completed("null"), .compensationRequested],
+            expected: ["a|succeeded|done|1|7|-|-|0|-"]
+        ),
+        Sample(
+            testDescription: "wanted back after its end, and turned",
+            status: 3,
+            events: [
+                .begun("a", 1), .done("a", 1, "7"), .completed("null"), .compensationRequested,
+                .turned(nil, "Saga.Cancelled"),
+            ],
+            expected: ["a|succeeded|done|1|7|-|pending|0|-"]
+        ),
+        Sample(
+            testDescription: "wanted back after its end, being undone",
+            status: 3,
+            events: [
+                .begun("a", 1), .done("a", 1, "7"), .completed("null"), .compensationRequested,
+                .turned(nil, "Saga.Cancelled"), .undoBegun("a", 1), .undoAgain("a", 1, "unknown", "E"),
+            ],
+            expected: ["a|compensating|done|1|7|-|backoff|1|E"]
+        ),
+        Sample(
+            testDescription: "undone after its end",
+            status: 6,
+            events: [
+                .begun("a", 1), .done("a", 1, "7"), .completed("null"), .compensationRequested,
+                .turned(nil, "Saga.Cancelled"), .undoBegun("a", 1), .undone("a", 1), .compensated,
+            ],
+            expected: ["a|compensated|done|1|7|-|succeeded|1|-"]
+        ),
+        Sample(
             testDescription: "pause and resume change no step",
             events: [.begun("a", 1), .paused, .again("a", 1, "failed", "E"), .resumed],
             expected: ["a|backoff|failed|1|-|E|-|0|-"]

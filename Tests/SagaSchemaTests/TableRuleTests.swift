@@ -60,7 +60,7 @@ import Testing
         ("event_sequence_positive", event("0, NULL, 1")),
         ("event_cause_earlier", event("2, 2, 1")),
         ("event_type_known", event("1, NULL, 0")),
-        ("event_type_known", event("1, NULL, 23")),
+        ("event_type_known", event("1, NULL, 24")),
         ("key_length", key("''")),
         ("key_length", key("repeat('k', 256)")),
         ("key_no_control_characters", key(#"E'a\u007f'"#)),
@@ -87,7 +87,7 @@ import Testing
             let allowed = [
                 Self.state("1, NULL, now(), NULL"), Self.state("4, NULL, 'infinity', NULL"),
                 Self.state("2, 1, NULL, NULL"), Self.state("3, 1, now(), NULL"),
-                Self.state("7, NULL, NULL, now()"), Self.event("1, NULL, 1"), Self.event("2, 1, 22"),
+                Self.state("7, NULL, NULL, now()"), Self.event("1, NULL, 1"), Self.event("2, 1, 23"),
                 Self.key("repeat('k', 255)"), Self.key("'018f4e5a-0000-7000-8000-00000000000Ax'"),
                 Self.definition("'a' || repeat('-', 62), sha256('x'), '{}'"),
             ]

@@ -260,6 +260,46 @@ private func append(
         await test.close()
     }
 
+    @Test(arguments: StoreKind.allCases) func aCompletedSagaThatIsWantedBackIsDue(kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let lease = try await test.store.join(me, leaseLength: .seconds(10))
+        let saga = try await test.start(key: nil)
+        #expect(try await !test.appendFromOutside(.sagaCompensationRequested, to: saga))
+        _ = try await test.store.claim(lease, limit: 1)
+        let end = append(saga, [event(2, .sagaCompleted)], .end(at: Instant(microseconds: 7)), status: .completed)
+        #expect(try await test.store.commit([end], under: lease) == [])
+        #expect(try await test.store.claim(lease, limit: 9) == [])
+        #expect(try await test.appendFromOutside(.sagaCompensationRequested, to: saga))
+        #expect(try await !test.appendFromOutside(.sagaCompensationRequested, to: saga))
+        #expect(try await test.status(saga) == .compensating)
+        #expect(try await test.isDue(saga))
+        #expect(try await test.store.claim(lease, limit: 9) == [saga])
+        let undone = append(
+            saga, [event(4, .sagaCompensating), event(5, .sagaCompensated)], .end(at: Instant(microseconds: 9)),
+            status: .compensated)
+        #expect(try await test.store.commit([undone], under: lease) == [])
+        #expect(try await test.status(saga) == .compensated)
+        #expect(try await !test.appendFromOutside(.sagaCompensationRequested, to: saga))
+        await test.close()
+    }
+
+    /// A daemon that missed the nudge finds the event.
+    @Test(arguments: StoreKind.allCases) func aWishThatWasMissedComesBack(kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let lease = try await test.store.join(me, leaseLength: .seconds(10))
+        let saga = try await test.start(key: nil)
+        _ = try await test.store.claim(lease, limit: 1)
+        let end = append(saga, [event(2, .sagaCompleted)], .end(at: Instant(microseconds: 7)), status: .completed)
+        #expect(try await test.store.commit([end], under: lease) == [])
+        #expect(try await test.appendFromOutside(.sagaCompensationRequested, to: saga))
+        #expect(try await test.store.claim(lease, limit: 9) == [saga])
+        try await test.store.reclaim(lease, except: [saga: 3])
+        #expect(try await test.store.claim(lease, limit: 9) == [])
+        try await test.store.reclaim(lease, except: [saga: 2])
+        #expect(try await test.store.claim(lease, limit: 9) == [saga])
+        await test.close()
+    }
+
     @Test(arguments: StoreKind.allCases) func aLostLeaseCanWriteNothing(kind: StoreKind) async throws {
         let test = try await kind.make()
         let zombie = try await test.store.join(me, leaseLength: .zero)

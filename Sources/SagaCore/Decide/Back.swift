@@ -1,6 +1,9 @@
 extension Decider {
     /// One round of going back: waits, ends, gets stuck, or begins the compensations that are due.
     mutating func goBack() {
+        if state.turnedBackBy == nil, let request = state.compensationRequest {
+            return emit(.sagaCompensating(.cancelled(by: request)))
+        }
         guard !state.steps.contains(where: { $0.action.isRunning }) else { return }
         if let end = state.lostCallsEnd, end > now { return }
         let isHalted = definition.onCompensationFailure == .halt && firstFailedCompensation != nil
@@ -41,6 +44,13 @@ extension Decider {
         } else if !state.steps.indices.contains(where: isLeftToUndo) {
             emit(.sagaCompensated)
         }
+    }
+}
+
+extension SagaFailure {
+    /// What turns a saga round when a person wants it.
+    static func cancelled(by act: Event.Act) -> SagaFailure {
+        SagaFailure(step: nil, error: EngineError.cancelled, message: act.reason ?? "cancelled by \(act.actor)")
     }
 }
 
@@ -87,6 +97,7 @@ extension SagaState {
     }
 
     private func nextDueBack(in definition: Definition, except waiting: Set<OperationReference>) -> Instant? {
+        if turnedBackBy == nil, compensationRequest != nil { return startedAt }
         if steps.contains(where: { $0.action.isRunning }) { return nil }
         let isHalted =
             definition.onCompensationFailure == .halt && steps.contains { $0.compensation.phase == .failed }

@@ -60,6 +60,7 @@ extension SagaState {
             resolve(operation, resolution, output: output, recorded: recorded, definition: definition)
         case .retried: takeUpFailed(recorded)
         case .terminated: terminate(at: recorded.at)
+        case .compensationRequested(let act): reopen(act)
         }
     }
 
@@ -146,6 +147,16 @@ extension SagaState {
         guard status == .stuck else { return }
         status = turnedBackBy == nil ? .running : .compensating
         stuckOn = nil
+    }
+
+    /// A completed saga isn't ended any more; that it turns round is the next decision.
+    private mutating func reopen(_ act: Event.Act) {
+        guard status == .completed else { return }
+        status = .compensating
+        compensationRequest = act
+        endedAt = nil
+        output = nil
+        outputFailure = nil
     }
 
     private mutating func terminate(at instant: Instant) {

@@ -19,10 +19,7 @@ extension Decider {
             return failure
         }
         if state.pivotIsOpen(in: definition) { return nil }
-        if let request = state.cancelRequest {
-            return SagaFailure(
-                step: nil, error: EngineError.cancelled, message: request.reason ?? "cancelled by \(request.actor)")
-        }
+        if let request = state.cancelRequest { return .cancelled(by: request) }
         if let deadline = definition.deadline, state.startedAt + deadline <= now {
             return SagaFailure(step: nil, error: EngineError.deadlineExceeded, message: "the saga's deadline passed")
         }

@@ -8,6 +8,8 @@ public enum OperatorCommand: Sendable, Hashable {
     case retry
     case resolve(step: String, Event.Resolution, output: RawJSON?)
     case terminate
+    /// Undo a completed saga.
+    case compensate
 }
 
 /// What a command comes to, given the saga's state.
@@ -23,6 +25,7 @@ public enum CommandResult: Sendable, Hashable {
 extension SagaState {
     /// What `command` comes to now.
     public func result(of command: OperatorCommand, by act: Event.Act, in definition: Definition) -> CommandResult {
+        if command == .compensate { return compensate(act, definition) }
         if status.isEnded { return .refused("the saga has ended: \(status.name)") }
         switch command {
         case .cancel: return cancel(act, definition)
@@ -34,6 +37,7 @@ extension SagaState {
         case .resolve(let step, let resolution, let output):
             return resolve(step, resolution, output: output, act, definition)
         case .terminate: return .event(.terminated(act))
+        case .compensate: return compensate(act, definition)
         }
     }
 
@@ -41,9 +45,30 @@ extension SagaState {
         if let pivot = definition.pivot, isPastPivot(in: definition) {
             return .refused("the saga is past its pivot \(definition.steps[pivot].name) and can only go forward")
         }
-        if turnedBackBy != nil { return .alreadySo("the saga is being compensated already") }
+        if forwardIsOver { return .alreadySo("the saga is being compensated already") }
         if cancelRequest != nil { return .alreadySo("the saga is being cancelled already") }
         return .event(.cancelRequested(act))
+    }
+
+    private func compensate(_ act: Event.Act, _ definition: Definition) -> CommandResult {
+        if compensationRequest != nil {
+            // Asked again, perhaps because the first answer was lost.
+            if status == .compensated { return .alreadySo("the saga was compensated already") }
+            if !status.isEnded { return .alreadySo("the saga is being compensated already") }
+        }
+        switch status {
+        case .completed: break
+        case .pending, .running:
+            return .refused("the saga is \(status.name), not completed: saga cancel stops it and undoes what it did")
+        case .stuck: return .refused("the saga is stuck, not completed: saga status shows what can be done")
+        case .compensating: return .refused("the saga is being compensated already, without having completed")
+        case .compensated, .terminated:
+            return .refused("the saga has ended: \(status.name); only a completed one can be compensated")
+        }
+        if let pivot = definition.pivot, isPastPivot(in: definition) {
+            return .refused("the saga is past its pivot \(definition.steps[pivot].name) and can't be undone")
+        }
+        return .event(.compensationRequested(act))
     }
 
     private func resolve(

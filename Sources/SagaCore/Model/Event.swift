@@ -28,6 +28,8 @@ public enum Event: Sendable, Hashable {
     case stepResolved(OperationReference, Resolution, output: RawJSON?, Act)
     case retried(Act)
     case terminated(Act)
+    /// A person wants a completed saga undone.
+    case compensationRequested(Act)
 
     /// One attempt that wasn't done.
     public struct AttemptFailure: Sendable, Hashable {
@@ -121,6 +123,7 @@ public enum EventType: Int16, Sendable, CaseIterable {
     case stepResolved
     case sagaRetried
     case sagaTerminated
+    case sagaCompensationRequested
 
     /// The name that users see, such as `StepSucceeded`.
     public var name: String {
@@ -151,6 +154,7 @@ extension Event {
         case .stepResolved: .stepResolved
         case .retried: .sagaRetried
         case .terminated: .sagaTerminated
+        case .compensationRequested: .sagaCompensationRequested
         }
     }
 }

@@ -87,7 +87,8 @@ private struct EventWriter {
                 writer.field("message", failure.message)
             }
         case .sagaCompensated: break
-        case .cancelRequested(let act), .paused(let act), .resumed(let act), .retried(let act), .terminated(let act):
+        case .cancelRequested(let act), .paused(let act), .resumed(let act), .retried(let act), .terminated(let act),
+            .compensationRequested(let act):
             write(act)
         case .stepResolved(let operation, let resolution, let output, let act):
             writeStep(operation.step)
@@ -173,6 +174,7 @@ private struct EventReader {
         case .sagaResumed: .resumed(try act())
         case .sagaRetried: .retried(try act())
         case .sagaTerminated: .terminated(try act())
+        case .sagaCompensationRequested: .compensationRequested(try act())
         case .stepResolved: try resolved()
         }
     }

@@ -4,6 +4,7 @@ import JSON
 ///
 /// ```
 /// pending ─► running ─► completed          anything not ended ─► terminated
+///    │          │             ▼
 ///    │          ├────► compensating ─► compensated
 ///    │          └──► stuck ◄┘      stuck ─► running | compensating
 ///    └─────────────────────────────► compensated
@@ -17,7 +18,7 @@ public enum SagaStatus: Int16, Sendable, Hashable, CaseIterable {
     case compensating
     /// Needs a person. Exits: `running`, `compensating`, `terminated`.
     case stuck
-    /// Ended: all steps succeeded or were skipped.
+    /// Ended: all steps succeeded or were skipped. Exit: `compensating`, at a person's wish.
     case completed
     /// Ended: every compensation that was called for succeeded.
     case compensated
@@ -51,6 +52,8 @@ public struct SagaState: Sendable, Hashable {
     /// What it needs a person for; nil unless stuck, or terminated while stuck.
     public internal(set) var stuckOn: SagaFailure?
     public internal(set) var cancelRequest: Event.Act?
+    /// Who wanted it undone after it had completed.
+    public internal(set) var compensationRequest: Event.Act?
     /// No compensation begins before: the latest end that a lost call of an action can have.
     public internal(set) var lostCallsEnd: Instant?
     /// Why a completed saga has no output although its definition states one.
@@ -64,7 +67,7 @@ public struct SagaState: Sendable, Hashable {
     public var failure: SagaFailure? { status == .completed ? outputFailure : stuckOn ?? turnedBackBy }
 
     /// Whether the saga has turned round, or has ended: actions begin nothing more.
-    public var forwardIsOver: Bool { turnedBackBy != nil || status.isEnded }
+    public var forwardIsOver: Bool { turnedBackBy != nil || compensationRequest != nil || status.isEnded }
 
     init(id: SagaID, key: String?, stepCount: Int) {
         self.id = id

@@ -76,7 +76,7 @@ public struct SagaOperator: Sendable {
         _ act: Event.Act,
         _ filter: SagaFilter?
     ) throws(Failure) -> Decision {
-        if record.status.isEnded { throw .refused("the saga has ended: \(record.status.name)") }
+        if record.status.isEnded, command != .compensate { throw .refused("the saga has ended: \(record.status.name)") }
         let reading = record.folded()
         if let mismatch = filter?.mismatch(of: record.document(of: record.asShown(reading))) {
             throw .refused("the saga has changed: \(mismatch)")

@@ -39,7 +39,7 @@ extension PostgresStore {
                             LEFT JOIN unnest($2::uuid[], $3::int4[]) AS known (id, sequence) ON known.id = o.id
                             WHERE o.owner = $1 AND o.due_at IS NULL AND (known.id IS NULL OR EXISTS (
                                 SELECT FROM saga.event e WHERE e.saga_id = o.id
-                                    AND e.sequence = known.sequence + 1 AND e.type BETWEEN 17 AND 22))
+                                    AND e.sequence = known.sequence + 1 AND e.type BETWEEN 17 AND 23))
                         ) missed
                         WHERE s.id = missed.id AND s.owner = $1
                         """,

@@ -30,11 +30,18 @@ struct OperatorCall {
             if status != 0 { throw ExitCode(status) }
             return
         }
-        let (record, outcome) = try await options.database.withDatabase { pool in
+        try await perform(on: saga, by: act, options.database, options.format)
+    }
+
+    /// Has the command decided on one saga's latest state, and tells what came of it.
+    func perform(
+        on saga: String, by act: Event.Act, _ database: DatabaseOptions, _ format: FormatOptions
+    ) async throws {
+        let (record, outcome) = try await database.withDatabase { pool in
             let record = try await SagaReader(pool: pool).requireRecord(saga)
             return (record, try await SagaOperator(pool: pool).perform(command, on: record.id, by: act))
         }
-        if options.format.isJSON { return Output.json(json(record, outcome)) }
+        if format.isJSON { return Output.json(json(record, outcome)) }
         switch outcome {
         case .appended: Output.line("\(record.saga) \(record.id) \(effect)")
         case .alreadySo(let reason): Output.line("\(record.saga) \(record.id): \(reason)")

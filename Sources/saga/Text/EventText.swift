@@ -60,7 +60,9 @@ struct EventText {
         case .stepFailed, .compensationFailed, .sagaTerminated: .red
         case .sagaStuck: .boldRed
         case .sagaCompensating, .compensationStarted: .magenta
-        case .sagaCancelRequested, .sagaPaused, .sagaResumed, .stepResolved, .sagaRetried: .blue
+        case .sagaCancelRequested, .sagaPaused, .sagaResumed, .stepResolved, .sagaRetried,
+            .sagaCompensationRequested:
+            .blue
         case .stepSkipped: .dim
         case .sagaStarted, .stepStarted, nil: nil
         }

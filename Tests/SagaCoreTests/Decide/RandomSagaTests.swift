@@ -9,6 +9,8 @@ import Testing
             var run = RandomRun(seed: seed)
             run.toTheEnd()
             run.check()
+            run.undoAfterTheEnd()
+            run.check()
         }
     }
 
@@ -121,6 +123,16 @@ private struct RandomRun {
         }
     }
 
+    /// A completed saga is wanted back, now and then while it is paused, and has nowhere to go but back.
+    mutating func undoAfterTheEnd() {
+        guard state.status == .completed else { return }
+        let isPastPivot = state.isPastPivot(in: definition)
+        command(.compensate)
+        #expect((state.status == .completed) == isPastPivot, "seed \(seed): undone unless past its pivot")
+        toTheEnd()
+        #expect(isPastPivot || state.status == .compensated, "seed \(seed)")
+    }
+
     mutating func anything() {
         clock += Double.random(in: -1...3, using: &random)
         let operation = Self.randomOperation(&random)
@@ -129,7 +141,7 @@ private struct RandomRun {
         case 1: take(.takenUp(ownCalls: [operation]))
         case 2: take(.deferred(operation, until: at(clock + 1), reason: "x"))
         case 3: take(.takenUp(ownCalls: []))
-        case 4: command([.cancel, .pause, .resume, .retry, .terminate].randomElement(using: &random)!)
+        case 4: command([.cancel, .pause, .resume, .retry, .terminate, .compensate].randomElement(using: &random)!)
         case 5:
             command(
                 .resolve(
@@ -259,7 +271,7 @@ private struct RandomRun {
             .sagaCompensating(sagaFailure), .sagaCompleted(output: .null, failure: nil), .sagaCompensated,
             .sagaStuck(sagaFailure), .cancelRequested(act), .paused(act), .resumed(act),
             .stepResolved(operation, .done, output: nil, act), .stepResolved(operation, .undone, output: nil, act),
-            .retried(act), .terminated(act),
+            .retried(act), .terminated(act), .compensationRequested(act),
         ].randomElement(using: &random)!
     }
 }

@@ -58,6 +58,7 @@ import Testing
             ),
             (.retried(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
             (.terminated(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
+            (.compensationRequested(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
         ]
         for (index, (event, data)) in cases.enumerated() {
             let recorded = RecordedEvent(sequence: index + 1, cause: index == 0 ? nil : index, at: at(3), event: event)

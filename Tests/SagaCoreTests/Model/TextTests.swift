@@ -46,7 +46,7 @@ import Testing
                 "StepDeferred", "CompensationDeferred", "SagaCompensating", "CompensationStarted",
                 "CompensationSucceeded", "CompensationAttemptFailed", "CompensationFailed", "SagaCompleted",
                 "SagaCompensated", "SagaStuck", "SagaCancelRequested", "SagaPaused", "SagaResumed", "StepResolved",
-                "SagaRetried", "SagaTerminated",
+                "SagaRetried", "SagaTerminated", "SagaCompensationRequested",
             ])
     }
 }

@@ -97,6 +97,7 @@ struct Specification {
         case .stepResolved(let operation, let resolution, _, _): "\(words(operation)) resolved \(resolution.rawValue)"
         case .retried: "retried"
         case .terminated: "terminated"
+        case .compensationRequested: "compensation requested"
         }
     }
 }
