@@ -18,7 +18,8 @@
 -- THE RULE: guard, effect and recorded answer belong to one transaction of the service.
 --
 -- Keys are the values of the `Idempotency-Key` and `Saga-Compensates` request headers without their quotes:
--- `SAGA_ID:STEP:action` and `SAGA_ID:STEP:compensation`. An action:
+-- `SAGA_ID:STEP:action` and `SAGA_ID:STEP:compensation`, with `:2`, `:3` … behind once a person has mended a refused
+-- call: that is another operation. An action:
 --
 --     BEGIN;
 --     SELECT decision, status, answer
@@ -50,7 +51,7 @@
 --
 -- A refusal (card declined, out of stock): ROLL BACK and answer 4xx. Nothing was done, so nothing needs to be
 -- remembered, and a later attempt is decided anew. A service that wants the same refusal again records it with
--- `finish(key, 402, …)`; what is recorded with 400 or above counts as an action that had no effect.
+-- `finish(key, 402, …)`; what is recorded with 400 or above counts as having had no effect.
 --
 -- Duplicates that arrive together wait for each other, and a crash before COMMIT leaves nothing behind. Call the
 -- guard first in the transaction, before the service's own rows are locked: then two calls can't deadlock over it.
@@ -217,11 +218,16 @@ BEGIN
             RAISE EXCEPTION 'compensation % was begun twice in one transaction', $1 USING ERRCODE = '55000';
         ELSIF FOUND THEN
             RETURN QUERY SELECT 'replay', recorded.status::int, recorded.answer;
-        ELSE
+            RETURN;
+        END IF;
+        -- An undo that was refused on record had no effect: another, under the key of a mended call, takes its place.
+        SELECT * INTO recorded FROM saga_participant.operation AS o
+         WHERE o.key = action.compensated_by AND o.compensates = $2;
+        IF (FOUND AND recorded.status >= 400 AND action.status < 400) IS NOT TRUE THEN
             -- A tombstone, or undone under another key (by hand, say): either way no effect is left.
             RETURN QUERY SELECT 'nothing', 200, json_build_object('undone', false);
+            RETURN;
         END IF;
-        RETURN;
     END IF;
 
     IF action.status IS NULL THEN

@@ -100,6 +100,64 @@ import Testing
         }
     }
 
+    /// `saga retry --input-patch` after a refusal: the mended call has a key of its own, and the undo names that.
+    @Test func aMendedActionIsAnotherOperation() async throws {
+        try await GuardFixture.run { guarded async throws in
+            let refusal = [
+                "SELECT saga_participant.begin_action('s:a:action')",
+                "SELECT saga_participant.finish('s:a:action', 422, '{}')",
+            ]
+            #expect(try await guarded.failure(of: refusal) == nil)
+            #expect(try await guarded.act("s:a:action:2", answer: #"{"id":2}"#) == .run)
+            #expect(try await guarded.act("s:a:action:2") == .replay(201, #"{"id":2}"#))
+            #expect(try await guarded.act("s:a:action") == .replay(422, "{}"))
+            #expect(try await guarded.compensate("s:a:compensation", of: "s:a:action:2") == .run(201, #"{"id":2}"#))
+            #expect(try await guarded.act("s:a:action:2") == .refused)
+            #expect(try await guarded.effects() == [])
+        }
+    }
+
+    /// A tombstone is for its key alone.
+    @Test func theUndoOfAMendedActionMayComeFirst() async throws {
+        try await GuardFixture.run { guarded async throws in
+            #expect(try await guarded.compensate("s:a:compensation", of: "s:a:action:2") == .nothing)
+            #expect(try await guarded.act("s:a:action:2") == .refused)
+            #expect(try await guarded.act("s:a:action:3") == .run)
+            #expect(try await guarded.effects() == ["s:a:action:3"])
+        }
+    }
+
+    @Test(arguments: [true, false]) func aMendedUndoTakesThePlaceOfTheOneRefused(isOnRecord: Bool) async throws {
+        try await GuardFixture.run { guarded async throws in
+            _ = try await guarded.act("s:a:action", answer: #"{"id":7}"#)
+            let begin = "SELECT saga_participant.begin_compensation('s:a:compensation', 's:a:action')"
+            let finish = "SELECT saga_participant.finish('s:a:compensation', 422, '{}')"
+            if isOnRecord { #expect(try await guarded.failure(of: [begin, finish]) == nil) }
+            #expect(try await guarded.effects() == ["s:a:action"])
+            #expect(try await guarded.compensate("s:a:compensation:2", of: "s:a:action") == .run(201, #"{"id":7}"#))
+            #expect(try await guarded.effects() == [])
+            let again = try await guarded.compensate("s:a:compensation:2", of: "s:a:action")
+            #expect(again == .replay(200, #"{"undone":true}"#))
+            // The one before, late: it finds nothing to undo, or its own refusal.
+            let late = try await guarded.compensate("s:a:compensation", of: "s:a:action")
+            #expect(late == (isOnRecord ? .replay(422, "{}") : .nothing))
+            #expect(try await guarded.act("s:a:action") == .refused)
+        }
+    }
+
+    @Test func anUndoUnderAnotherKeyIsNotBegunBesideOneThatIsUnderWay() async throws {
+        try await GuardFixture.run { guarded async throws in
+            _ = try await guarded.act("a")
+            let second = [
+                "SELECT saga_participant.begin_compensation('a:c', 'a')",
+                "INSERT INTO effect SELECT decision FROM saga_participant.begin_compensation('a:c:2', 'a')",
+                "SELECT saga_participant.finish('a:c', 200)",
+            ]
+            #expect(try await guarded.failure(of: second) == nil)
+            #expect(try await guarded.effects() == ["a", "nothing"])
+        }
+    }
+
     @Test func keysAreToldApart() async throws {
         try await GuardFixture.run { guarded async throws in
             #expect(try await guarded.act("s:one:action") == .run)
