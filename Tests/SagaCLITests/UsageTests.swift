@@ -8,6 +8,7 @@ import Testing
     @Test(arguments: [
         ["frobnicate"], ["status", "a", "b"], ["list", "--status", "unknown"], ["list", "--limit", "0"],
         ["list", "--since", "soon"], ["list", "--format", "xml"], ["start"], ["cancel", "k"], ["terminate", "k"],
+        ["compensate", "k"], ["compensate", "--reason", "r"], ["retry", "k", "--input-patch"],
         ["cancel", "k", "--reason", " "], ["resolve", "k", "s", "--reason", "r"],
         ["resolve", "k", "s", "--done", "--undone", "--reason", "r"],
         ["resolve", "k", "s", "--undone", "--reason", "r", "--output", "1"], ["validate"],
@@ -39,7 +40,7 @@ import Testing
         #expect(help.error == "")
         for command in [
             "migrate", "validate", "apply", "start", "status", "list", "events", "watch", "cancel", "retry", "resolve",
-            "terminate", "pause", "resume", "graph", "init", "schema",
+            "terminate", "compensate", "pause", "resume", "graph", "init", "schema",
         ] {
             #expect(help.output.contains("\n  \(command) "))
             #expect(try await program.run(command, "--help").status == 0)

@@ -195,7 +195,9 @@ struct Decider {
         calls.append(
             Call(
                 saga: state.id, sagaName: definition.name, stepName: definition.steps[reference.step].name,
-                operation: reference, attempt: attempt, timeout: operation.timeout, request: request))
+                operation: reference, attempt: attempt, timeout: operation.timeout, request: request,
+                keyRevision: state[reference].keyRevision,
+                actionKeyRevision: state.steps[reference.step].action.keyRevision))
     }
 
     mutating func failExpression(_ reference: OperationReference, _ error: CELError) {

@@ -23,6 +23,7 @@ extension SagaState {
             begin(recorded, operation) {
                 $0.phase = .running(attempt: attempt, since: recorded.at); $0.attempts = attempt
             }
+            if self[operation].inputVersion == nil { self[operation].inputVersion = patchedInputs.count }
         case .succeeded(let operation, let attempt, let output):
             begin(recorded, operation) { $0.attempts = max($0.attempts, attempt) }
             succeed(operation, output: output)
@@ -58,7 +59,9 @@ extension SagaState {
         case .resumed: isPaused = false
         case .stepResolved(let operation, let resolution, let output, _):
             resolve(operation, resolution, output: output, recorded: recorded, definition: definition)
-        case .retried: takeUpFailed(recorded)
+        case .retried(_, let patch):
+            if let patch { mend(patch) }
+            takeUpFailed(recorded)
         case .terminated: terminate(at: recorded.at)
         case .compensationRequested(let act): reopen(act)
         }
@@ -76,8 +79,8 @@ extension SagaState {
         self[operation].phase = .succeeded
         self[operation].error = nil
         self[operation].message = nil
+        self[operation].outcome = .done
         if operation.side == .action, steps.indices.contains(operation.step) {
-            steps[operation.step].outcome = .done
             steps[operation.step].output = output ?? .null
         }
     }
@@ -85,8 +88,7 @@ extension SagaState {
     private mutating func note(_ failure: Event.AttemptFailure, of operation: OperationReference) {
         self[operation].error = failure.error
         self[operation].message = failure.message
-        guard operation.side == .action, steps.indices.contains(operation.step) else { return }
-        if steps[operation.step].outcome != .unknown { steps[operation.step].outcome = failure.outcome }
+        if self[operation].outcome != .unknown { self[operation].outcome = failure.outcome }
     }
 
     /// A lost daemon's call may still arrive until its timeout has passed.
@@ -115,23 +117,46 @@ extension SagaState {
         switch (operation.side, resolution) {
         case (.action, .done): succeed(operation, output: output)
         case (.action, .undone):
-            if steps.indices.contains(operation.step) { steps[operation.step].outcome = .failed }
+            self[operation].outcome = .failed
             if isPastPivot, turnedBackBy == nil {
                 freshBudget(operation, at: recorded.at)
             } else {
                 self[operation].phase = .failed
             }
-        case (.compensation, .done): freshBudget(operation, at: recorded.at)
+        case (.compensation, .done):
+            // The action's effect stands: no attempt to undo it had one.
+            self[operation].outcome = .failed
+            freshBudget(operation, at: recorded.at)
         case (.compensation, .undone): succeed(operation, output: nil)
         }
         leaveStuck()
     }
 
-    private mutating func takeUpFailed(_ recorded: RecordedEvent) {
+    /// What a retry takes up: the operations that failed for good, on the side that the saga is on.
+    var operationsToRetry: [OperationReference] {
         let side: OperationSide = turnedBackBy == nil ? .action : .compensation
-        for index in steps.indices {
-            let operation = OperationReference(step: index, side: side)
-            guard self[operation].phase == .failed else { continue }
+        return steps.indices.map { OperationReference(step: $0, side: side) }.filter { self[$0].phase == .failed }
+    }
+
+    /// What the newest input becomes by `patch`; nil when one of the two isn't JSON.
+    func patchedInput(_ patch: RawJSON) -> RawJSON? {
+        guard let input = try? newestInput.parsed(), let patch = try? patch.parsed() else { return nil }
+        return RawJSON(input.merging(patch: patch))
+    }
+
+    /// What the retry takes up sees the changed input, under a key of its own where one went out already.
+    private mutating func mend(_ patch: RawJSON) {
+        patchedInputs.append(patchedInput(patch) ?? newestInput)
+        for operation in operationsToRetry {
+            self[operation].inputVersion = nil
+            guard self[operation].attempts > self[operation].attemptsBeforeKey else { continue }
+            self[operation].attemptsBeforeKey = self[operation].attempts
+            self[operation].keyRevision += 1
+        }
+    }
+
+    private mutating func takeUpFailed(_ recorded: RecordedEvent) {
+        for operation in operationsToRetry {
             freshBudget(operation, at: recorded.at)
             self[operation].lastSequence = recorded.sequence
         }
@@ -163,7 +188,7 @@ extension SagaState {
         let stuck = stuckOn
         for (operation, _) in callsInFlight {
             self[operation].phase = .failed
-            if operation.side == .action { steps[operation.step].outcome = .unknown }
+            self[operation].outcome = .unknown
         }
         end(.terminated, at: instant)
         stuckOn = stuck

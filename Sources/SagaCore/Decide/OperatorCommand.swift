@@ -6,6 +6,8 @@ public enum OperatorCommand: Sendable, Hashable {
     case pause
     case resume
     case retry
+    /// A retry with the input changed by a JSON merge patch (RFC 7396).
+    case retryPatched(RawJSON)
     case resolve(step: String, Event.Resolution, output: RawJSON?)
     case terminate
     /// Undo a completed saga.
@@ -34,6 +36,7 @@ extension SagaState {
         case .retry:
             return status == .stuck
                 ? .event(.retried(act)) : .refused("only a stuck saga can be retried, this one is \(status.name)")
+        case .retryPatched(let patch): return retry(patch, act, definition)
         case .resolve(let step, let resolution, let output):
             return resolve(step, resolution, output: output, act, definition)
         case .terminate: return .event(.terminated(act))

@@ -11,6 +11,10 @@ public struct Call: Sendable, Hashable {
     /// From when the attempt was decided on; whoever makes the call later has so much less.
     public var timeout: TimeSpan
     public let request: Request
+    /// Counts the keys that this operation went out under; more than one only after an input was patched.
+    public let keyRevision: Int
+    /// The same of the step's action.
+    public let actionKeyRevision: Int
 
     public enum Request: Sendable, Hashable {
         case noop
@@ -19,7 +23,7 @@ public struct Call: Sendable, Hashable {
 
     public init(
         saga: SagaID, sagaName: String, stepName: String, operation: OperationReference, attempt: Int,
-        timeout: TimeSpan, request: Request
+        timeout: TimeSpan, request: Request, keyRevision: Int = 1, actionKeyRevision: Int = 1
     ) {
         self.saga = saga
         self.sagaName = sagaName
@@ -28,13 +32,20 @@ public struct Call: Sendable, Hashable {
         self.attempt = attempt
         self.timeout = timeout
         self.request = request
+        self.keyRevision = keyRevision
+        self.actionKeyRevision = actionKeyRevision
     }
 
-    /// The same on every attempt: `SAGA_ID:STEP:action` or `…:compensation`.
-    public var idempotencyKey: String { "\(saga):\(stepName):\(operation.side.rawValue)" }
+    /// The same on every attempt: `SAGA_ID:STEP:action` or `…:compensation`; `…:2`, `…:3` and so on once the input that
+    /// it is made of was patched.
+    public var idempotencyKey: String { key(operation.side, keyRevision) }
 
     /// The key of the action that this call undoes; nil for an action.
-    public var compensates: String? { operation.side == .compensation ? "\(saga):\(stepName):action" : nil }
+    public var compensates: String? { operation.side == .compensation ? key(.action, actionKeyRevision) : nil }
+
+    private func key(_ side: OperationSide, _ revision: Int) -> String {
+        "\(saga):\(stepName):\(side.rawValue)\(revision > 1 ? ":\(revision)" : "")"
+    }
 }
 
 /// An HTTP request with its expressions evaluated.

@@ -26,7 +26,8 @@ public enum Event: Sendable, Hashable {
     case resumed(Act)
     /// A person stated what is true of an operation.
     case stepResolved(OperationReference, Resolution, output: RawJSON?, Act)
-    case retried(Act)
+    /// What failed for good is taken up again, with the input changed by `patch` (RFC 7396) if there is one.
+    case retried(Act, patch: RawJSON? = nil)
     case terminated(Act)
     /// A person wants a completed saga undone.
     case compensationRequested(Act)

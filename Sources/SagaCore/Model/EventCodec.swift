@@ -87,9 +87,12 @@ private struct EventWriter {
                 writer.field("message", failure.message)
             }
         case .sagaCompensated: break
-        case .cancelRequested(let act), .paused(let act), .resumed(let act), .retried(let act), .terminated(let act),
+        case .cancelRequested(let act), .paused(let act), .resumed(let act), .terminated(let act),
             .compensationRequested(let act):
             write(act)
+        case .retried(let act, let patch):
+            write(act)
+            if let patch { writer.field("patch", patch) }
         case .stepResolved(let operation, let resolution, let output, let act):
             writeStep(operation.step)
             writer.field("operation", operation.side.rawValue)
@@ -172,7 +175,7 @@ private struct EventReader {
         case .sagaCancelRequested: .cancelRequested(try act())
         case .sagaPaused: .paused(try act())
         case .sagaResumed: .resumed(try act())
-        case .sagaRetried: .retried(try act())
+        case .sagaRetried: .retried(try act(), patch: root?["patch"] == nil ? nil : try payload("patch"))
         case .sagaTerminated: .terminated(try act())
         case .sagaCompensationRequested: .compensationRequested(try act())
         case .stepResolved: try resolved()

@@ -45,7 +45,10 @@ public struct SagaState: Sendable, Hashable {
     public internal(set) var isPaused = false
     public internal(set) var startedAt: Instant
     public internal(set) var endedAt: Instant?
+    /// What it was started with.
     public internal(set) var input: RawJSON
+    /// What the input became by each patch of a person, in order.
+    public internal(set) var patchedInputs: [RawJSON] = []
     public internal(set) var output: RawJSON?
     /// What turned the saga round; nil while it goes forward.
     public internal(set) var turnedBackBy: SagaFailure?
@@ -75,6 +78,15 @@ public struct SagaState: Sendable, Hashable {
         self.startedAt = Instant(microseconds: 0)
         self.input = .null
         self.steps = Array(repeating: StepState(), count: stepCount)
+    }
+
+    /// The input that operations see which begin from now on.
+    public var newestInput: RawJSON { patchedInputs.last ?? input }
+
+    /// The input that the operation sees: the one its attempts are bound to, else the newest.
+    public func input(of operation: OperationReference) -> RawJSON {
+        guard let version = self[operation].inputVersion else { return newestInput }
+        return patchedInputs.indices.contains(version - 1) ? patchedInputs[version - 1] : input
     }
 
     /// The operation's own part of the state; an idle one for a step that isn't there.
@@ -113,10 +125,11 @@ public struct StepState: Sendable, Hashable {
     public internal(set) var compensation = OperationState()
     /// Its `when` was false.
     public internal(set) var isSkipped = false
-    /// Done once an attempt was done; else unknown if any was; else failed; nil before any ended.
-    public internal(set) var outcome: Outcome?
     /// Of the action, once succeeded.
     public internal(set) var output: RawJSON?
+
+    /// The action's.
+    public var outcome: Outcome? { action.outcome }
 
     /// Whether what comes after it may begin.
     public var isEnded: Bool { isSkipped || action.phase == .succeeded }
@@ -141,6 +154,14 @@ public struct OperationState: Sendable, Hashable {
     public internal(set) var phase = Phase.idle
     /// Begun so far.
     public internal(set) var attempts = 0
+    /// Done once an attempt was done; else unknown if any was; else failed; nil before any ended.
+    public internal(set) var outcome: Outcome?
+    /// Which input all attempts see: 0 the start's, n that after the n-th patch; nil until the first attempt begins.
+    public internal(set) var inputVersion: Int?
+    /// Raised when a patch changes what is sent after an attempt went out: a known key must not come with another body.
+    public internal(set) var keyRevision = 1
+    /// The attempts that went out under earlier keys.
+    public internal(set) var attemptsBeforeKey = 0
     /// The attempts that a fresh budget doesn't count.
     public internal(set) var attemptsBeforeBudget = 0
     /// Of the last attempt that wasn't done; nil once succeeded.

@@ -3,6 +3,15 @@ import JSON
 
 /// JSON given on the command line: the text itself, `@FILE`, or `-` for standard input.
 enum JSONArgument {
+    /// A merge patch: an object as it stands, `-`, or the path of a file, with or without `@`.
+    ///
+    /// - Throws: as `read(_:what:)`.
+    static func readPatch(_ argument: String) throws(CommandFailure) -> RawJSON {
+        let isAsItStands =
+            argument == "-" || argument.hasPrefix("@") || argument.drop(while: \.isWhitespace).first == "{"
+        return try read(isAsItStands ? argument : "@" + argument, what: "the patch")
+    }
+
     /// - Parameter what: what the JSON is, for messages, such as "the input".
     /// - Throws: `CommandFailure` naming line and column where it isn't JSON.
     static func read(_ argument: String, what: String) throws(CommandFailure) -> RawJSON {

@@ -45,6 +45,7 @@ struct EventText {
         for name in ["reason", "message"] {
             if let text = data[name]?.stringValue, !text.isEmpty { parts.append(text) }
         }
+        if let patch = data["patch"] { parts.append("patch \(patch.text)") }
         return parts.joined(separator: ", ")
     }
 

@@ -67,6 +67,8 @@ private struct RandomRun {
     private var clock = 0.0
     /// In the order of their events.
     private var undone: [Int] = []
+    /// What each key was sent with.
+    private var inputs: [String: RawJSON] = [:]
 
     init(seed: UInt64) {
         self.seed = seed
@@ -152,8 +154,9 @@ private struct RandomRun {
     }
 
     private mutating func helpOut() {
-        switch Int.random(in: 0..<3, using: &random) {
+        switch Int.random(in: 0..<4, using: &random) {
         case 0: command(.retry)
+        case 1: command(.retryPatched(json(#"{"n":\#(Int.random(in: 0..<9, using: &random))}"#)))
         default:
             let stuck = state.stuckOn?.step ?? 0
             command(
@@ -174,6 +177,11 @@ private struct RandomRun {
         for call in decision.calls where call.operation.side == .compensation {
             // Between the decision to undo and the action's end there is never a call of the saga's actions in flight.
             #expect(!state.steps.contains { $0.action.isRunning } || isAnswer(input), "seed \(seed)")
+        }
+        for call in decision.calls {
+            let input = decision.state.input(of: call.operation)
+            #expect(inputs[call.idempotencyKey, default: input] == input, "seed \(seed): a known key, another body")
+            inputs[call.idempotencyKey] = input
         }
         note(decision.events)
         state = decision.state
@@ -271,7 +279,8 @@ private struct RandomRun {
             .sagaCompensating(sagaFailure), .sagaCompleted(output: .null, failure: nil), .sagaCompensated,
             .sagaStuck(sagaFailure), .cancelRequested(act), .paused(act), .resumed(act),
             .stepResolved(operation, .done, output: nil, act), .stepResolved(operation, .undone, output: nil, act),
-            .retried(act), .terminated(act), .compensationRequested(act),
+            .retried(act), .retried(act, patch: json(#"{"n":1}"#)), .retried(act, patch: json("{")), .terminated(act),
+            .compensationRequested(act),
         ].randomElement(using: &random)!
     }
 }

@@ -57,6 +57,13 @@ import Testing
                 #"{"step":"b","operation":"compensation","resolution":"undone","actor":"ann@host","reason":"late \"order\""}"#
             ),
             (.retried(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
+            (
+                .retried(act, patch: json(#"{ "amount": 0.10, "note": null }"#)),
+                #"{"actor":"ann@host","reason":"late \"order\"","patch":{ "amount": 0.10, "note": null }}"#
+            ),
+            (
+                .retried(.init(actor: "ann", reason: nil), patch: .null), #"{"actor":"ann","patch":null}"#
+            ),
             (.terminated(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
             (.compensationRequested(act), #"{"actor":"ann@host","reason":"late \"order\""}"#),
         ]

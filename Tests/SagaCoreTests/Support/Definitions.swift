@@ -39,9 +39,18 @@ func definition(
     }
     return Definition(
         name: "test", description: nil, digest: Digest(bytes: Array(repeating: 7, count: 32)), inputSchema: inputSchema,
-        deadline: deadline, services: [], steps: steps.map(\.step),
+        deadline: deadline, services: [Service(name: "s", url: "http://s")], steps: steps.map(\.step),
         graph: StepGraph(predecessors: predecessors) ?? StepGraph(predecessors: [])!,
         onCompensationFailure: onCompensationFailure, output: nil)
+}
+
+/// A call whose body is what the expression gives.
+func call(body: String) -> Operation.Kind {
+    let text = """
+        {"saga": "s", "services": {"s": {"url": "http://s"}}, "steps": [{"name": "a", "compensation": "none",
+         "action": {"http": {"service": "s", "path": "/", "body": "\(body)"}}}]}
+        """
+    return DefinitionParser.parse(Array(text.utf8)).definition!.steps[0].action!.kind
 }
 
 let sagaID = SagaID(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0001)

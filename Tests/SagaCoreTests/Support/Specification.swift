@@ -95,7 +95,7 @@ struct Specification {
         case .paused: "paused"
         case .resumed: "resumed"
         case .stepResolved(let operation, let resolution, _, _): "\(words(operation)) resolved \(resolution.rawValue)"
-        case .retried: "retried"
+        case .retried(_, let patch): "retried" + (patch.map { ", patch \($0.text)" } ?? "")
         case .terminated: "terminated"
         case .compensationRequested: "compensation requested"
         }
