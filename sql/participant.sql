@@ -61,8 +61,9 @@
 -- Errors: 22023 a key that can't be one, or is used for two things; 55000 the calls are out of order (`finish`
 -- without a begin, a begin twice in one transaction, a COMMIT without `finish`).
 --
--- Retention: a forgotten key runs again. Keep operations for longer than any saga lives, the time that one may wait
--- for a person included; then, say once a day: SELECT saga_participant.forget(older_than => interval '90 days');
+-- Retention: a forgotten key runs again, and a forgotten action can't be undone. Keep operations for longer than any
+-- saga lives, the time included that one may wait for a person or be wanted back once completed; then, say once a day:
+-- SELECT saga_participant.forget(older_than => interval '90 days');
 
 SELECT pg_advisory_xact_lock(hashtextextended('saga_participant', 0));
 

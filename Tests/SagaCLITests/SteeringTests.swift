@@ -160,6 +160,82 @@ import Testing
         await program.remove()
     }
 
+    /// The engine's fold and the views' tell the same of it, all the way back.
+    @Test func theViewsAgreeAboutACompensatedSaga() async throws {
+        let program = try await SagaProgram.withDefinitions()
+        let id = try await program.startSaga("order", key: "k")
+        func check(_ place: String, location: SourceLocation = #_sourceLocation) async throws {
+            let document = try #require(try await SagaReader(pool: program.pool).load(id)).statusDocument
+            let steps = try await program.pool.query(
+                """
+                SELECT concat_ws(' ', step, status, outcome, attempts, output, error, compensation_status,
+                    compensation_attempts, compensation_error) FROM saga.steps
+                """
+            ).rows.map { try $0.decode(0, as: String.self) }
+            let expected = (document.steps ?? []).map { step in
+                let undo = step.compensation
+                let parts: [String?] = [
+                    step.name, step.status.rawValue, step.outcome?.rawValue, "\(step.attempts)", step.output?.text,
+                    step.error, undo?.status?.rawValue, "\(undo?.attempts ?? 0)", undo?.error,
+                ]
+                return parts.compactMap { $0 }.joined(separator: " ")
+            }
+            #expect(steps == expected, "\(place)", sourceLocation: location)
+            let saga = try await program.pool.query(
+                """
+                SELECT concat_ws(' ', status, output, failure ->> 'step', failure ->> 'error', failure ->> 'message',
+                    ended_at IS NOT NULL) FROM saga.sagas
+                """
+            ).rows.map { try $0.decode(0, as: String.self) }
+            let parts: [String?] = [
+                document.status.name, document.output?.text, document.failure?.step, document.failure?.error,
+                document.failure?.message, document.endedAt == nil ? "f" : "t",
+            ]
+            #expect(saga == [parts.compactMap { $0 }.joined(separator: " ")], "\(place)", sourceLocation: location)
+        }
+        try await program.append(
+            [
+                (.stepStarted, #"{"step":"reserve","attempt":1}"#),
+                (.stepSucceeded, #"{"step":"reserve","attempt":1,"outcome":"done","output":7}"#),
+                (.stepSucceeded, #"{"step":"charge","attempt":0,"outcome":"done","output":{"n":0.10}}"#),
+                (.stepSucceeded, #"{"step":"ship","attempt":0,"outcome":"done","output":8}"#),
+                (.sagaCompleted, #"{"output":{"n":1}}"#),
+            ],
+            to: id,
+            leaving: .completed
+        )
+        try await check("completed")
+        #expect(try await program.run("compensate", "k", "--reason", "back").status == 0)
+        try await check("wanted back")
+        try await program.append(
+            [(.sagaCompensating, #"{"error":"Saga.Cancelled","message":"back"}"#)], to: id, leaving: .compensating)
+        try await check("turned")
+        let refused = #"{"step":"charge","attempt":1,"outcome":"failed","error":"E","message":"no"}"#
+        try await program.append(
+            [
+                (.compensationStarted, #"{"step":"charge","attempt":1}"#), (.compensationFailed, refused),
+                (.sagaStuck, #"{"step":"charge","error":"E","message":"no"}"#),
+            ],
+            to: id,
+            leaving: .stuck
+        )
+        try await check("stuck")
+        #expect(try await program.run("retry", "k", "--input-patch", #"{"a":1}"#).status == 0)
+        try await program.append(
+            [
+                (.compensationStarted, #"{"step":"charge","attempt":2}"#),
+                (.compensationSucceeded, #"{"step":"charge","attempt":2,"outcome":"done","output":null}"#),
+                (.compensationStarted, #"{"step":"reserve","attempt":1}"#),
+                (.compensationSucceeded, #"{"step":"reserve","attempt":1,"outcome":"done","output":null}"#),
+                (.sagaCompensated, nil),
+            ],
+            to: id,
+            leaving: .compensated
+        )
+        try await check("compensated")
+        await program.remove()
+    }
+
     @Test func pastItsPivotNothingIsCompensated() async throws {
         let program = try await SagaProgram.withDefinitions()
         let id = try await program.startSaga("transfer", key: "k", input: #"{"amount":1}"#)

@@ -146,7 +146,7 @@ public enum DefinitionParser {
         let steps = assembly.steps()
         guard let name, let graph, !log.hasErrors else { return (nil, name) }
         if checks == .all {
-            UseChecks(drafts: drafts, steps: steps, graph: graph, pivot: pivot, output: output, log: log)
+            UseChecks(drafts: drafts, steps: steps, graph: graph, pivot: pivot, log: log)
                 .check(parser.operations.services)
             NullChecks(drafts: drafts, steps: steps, indices: order.indices, log: log).check(ledger.uses)
             TimeChecks(

@@ -4,7 +4,6 @@ struct UseChecks {
     let steps: [Step]
     let graph: StepGraph
     let pivot: Int?
-    let output: Template?
     let log: FindingLog
 
     func check(_ services: ServiceTable) {
@@ -41,27 +40,7 @@ struct UseChecks {
                 "the compensation of \(draft.title) never runs: the step comes after the pivot `\(steps[pivot].name)`",
                 hint: "leave it out"
             )
-        } else if endsTheSaga(index) {
-            log.warning(
-                .compensationNeverRuns,
-                at: draft.compensationOffset,
-                "the compensation of \(draft.title) never runs: the step makes no call, and with it the saga is completed",
-                hint: "state it at the step whose effect it undoes"
-            )
         }
-    }
-
-    /// Whether a step is done in the moment in which it begins, and the saga with it.
-    ///
-    /// A call can be overtaken by a cancel or the deadline, and is then undone although it was the last one.
-    private func endsTheSaga(_ index: Int) -> Bool {
-        switch steps[index].action?.kind {
-        case .http, .noop: return false
-        case .pass, nil: break
-        }
-        // An `output` that fails turns the saga round.
-        if let output, output.constant == nil { return false }
-        return graph.ancestors[index].count == steps.count - 1
     }
 
     private func checkServices(_ services: ServiceTable) {
