@@ -69,8 +69,9 @@ public actor InMemoryStore: SagaStore {
         return id
     }
 
-    /// Appends what came from outside after the last event and lets a daemon look; false when the saga has ended, or for
-    /// a wish to undo one that hasn't completed.
+    /// Appends what came from outside after the last event and lets a daemon look.
+    ///
+    /// False when the saga has ended, or for a wish to undo one that hasn't completed.
     public func appendFromOutside(_ type: EventType, data: String, to saga: SagaID) -> Bool {
         guard var row = rows[saga] else { return false }
         guard type == .sagaCompensationRequested ? row.status == .completed : row.endedAt == nil else { return false }

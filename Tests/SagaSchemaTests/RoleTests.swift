@@ -20,6 +20,8 @@ import Testing
         "SELECT saga.apply_definition('trip', sha256('trip'), '{}', true)",
         "SELECT saga.compensate((SELECT id FROM saga.sagas WHERE status = 'completed'), 'r')",
         "SELECT saga.compensate('done', 'r')",
+        "SELECT saga.apply_service('s', 'http://s', '{}', '{}', false)",
+        "SELECT saga.write_service(1, 1, '{}', 'CLOSED', now(), NULL)",
     ]
     /// What no role may: the engine's own.
     static let engine = [

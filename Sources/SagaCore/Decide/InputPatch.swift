@@ -6,8 +6,8 @@ extension SagaState {
 
     /// What a retry with a changed input comes to.
     ///
-    /// A participant must refuse a known key with another body, so what is taken up again goes out under a new key: only
-    /// where no call under the old one can have had an effect.
+    /// A participant must refuse a known key with another body, so what is taken up again goes out under a new key:
+    /// only where no call under the old one can have had an effect.
     func retry(_ patch: RawJSON, _ act: Event.Act, _ definition: Definition) -> CommandResult {
         guard status == .stuck else {
             return .refused("only a stuck saga can be retried, this one is \(status.name)")

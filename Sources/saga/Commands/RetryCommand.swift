@@ -6,7 +6,7 @@ struct RetryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
         abstract: "Take up again what a stuck saga, or many, failed on.",
-        usage: SteeringUsage.text("retry", reason: false),
+        usage: SteeringUsage.text("retry", reason: false, more: " [--input-patch <file|json|->]"),
         discussion: """
             Every operation that failed for good is tried again, with a fresh count of attempts. Filters without \
             --status mean stuck sagas. --input-patch mends the data that is sent: a JSON merge patch (RFC 7396) of \
