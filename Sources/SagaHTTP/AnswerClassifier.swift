@@ -98,7 +98,7 @@ public enum AnswerClassifier {
             message: document.message ?? describe(status, PlainText.excerpt(of: bytes)),
             isRetryable: row.isRetryable,
             retryAfter: RetryAfter.wait(in: headers),
-            isTrouble: status == 429
+            health: status == 429 ? .failure : nil
         )
     }
 

@@ -59,7 +59,8 @@ public final class HTTPInvoker: StepInvoker {
                 Answer.Refusal(
                     error: EngineError.expression,
                     message: PlainText.bounded(error.message),
-                    isRetryable: false
+                    isRetryable: false,
+                    health: .neutral
                 )
             )
         }

@@ -11,7 +11,9 @@ enum TransportFailure {
     static func answer(for error: any Error, mayHaveLeft: Bool, call: Call, service: String) -> Answer {
         guard mayHaveLeft else {
             return .failed(
-                refusal(EngineError.connectFailed, "\(service): \(describe(error))", isTrouble: true))
+                refusal(
+                    EngineError.connectFailed, "\(service): \(describe(error))",
+                    health: isOwnDoing(error) ? .neutral : .failure))
         }
         guard isTimeout(error) else {
             return .unknown(refusal(EngineError.connectionLost, "\(service): \(describe(error))"))
@@ -31,8 +33,15 @@ enum TransportFailure {
         }
     }
 
-    private static func refusal(_ name: String, _ message: String, isTrouble: Bool = false) -> Answer.Refusal {
-        Answer.Refusal(error: name, message: PlainText.bounded(message), isRetryable: true, isTrouble: isTrouble)
+    private static func refusal(_ name: String, _ message: String, health: CallVerdict? = nil) -> Answer.Refusal {
+        Answer.Refusal(error: name, message: PlainText.bounded(message), isRetryable: true, health: health)
+    }
+
+    /// Whether the daemon itself gave the call up.
+    private static func isOwnDoing(_ error: any Error) -> Bool {
+        guard let error = error as? HTTPClientError else { return false }
+        return error == .cancelled || error == .requestStreamCancelled || error == .alreadyShutdown
+            || error == .getConnectionFromPoolTimeout
     }
 
     static func isTimeout(_ error: any Error) -> Bool {

@@ -160,7 +160,7 @@ private func calling(
             return .failed(
                 .init(
                     error: "Busy", message: "later", isRetryable: true, retryAfter: .milliseconds(400),
-                    isTrouble: true))
+                    health: .failure))
         }
         _ = try await run(harness, witness, sagas: 30)
         let times = witness.arrivals.map(\.at)
@@ -175,7 +175,7 @@ private func calling(
                 $0.circuitBreaker?.waitDurationInOpenState = .minutes(60)
             })
         let unreachable = Answer.failed(
-            .init(error: "Saga.ConnectFailed", message: "refused", isRetryable: true, isTrouble: true))
+            .init(error: "Saga.ConnectFailed", message: "refused", isRetryable: true, health: .failure))
         let witness = Witness(harness.clock) { _ in unreachable }
         var late: [SagaID] = []
         _ = try await run(harness, witness, sagas: 10) {

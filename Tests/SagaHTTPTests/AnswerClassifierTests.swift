@@ -41,7 +41,9 @@ import Testing
         Row(status: 408, answer: .unknown(refusal("Saga.HTTP.408", "HTTP 408 Request Timeout", retry: true))),
         Row(status: 409, answer: .failed(refusal("Saga.HTTP.409", "HTTP 409 Conflict", retry: false))),
         Row(status: 425, answer: .unknown(refusal("Saga.HTTP.425", "HTTP 425", retry: true))),
-        Row(status: 429, answer: .failed(refusal("Saga.HTTP.429", "HTTP 429 Too Many Requests", retry: true))),
+        Row(
+            status: 429,
+            answer: .failed(refusal("Saga.HTTP.429", "HTTP 429 Too Many Requests", retry: true, health: .failure))),
         Row(status: 499, answer: .failed(refusal("Saga.HTTP.499", "HTTP 499", retry: false))),
         Row(status: 500, answer: .unknown(refusal("Saga.HTTP.500", "HTTP 500 Internal Server Error", retry: true))),
         Row(status: 501, answer: .failed(refusal("Saga.HTTP.501", "HTTP 501 Not Implemented", retry: false))),
@@ -126,7 +128,7 @@ import Testing
             status: 429,
             outcomes: [429: .unknown],
             answer: .unknown(
-                refusal("Saga.HTTP.429", "HTTP 429 Too Many Requests", retry: true)
+                refusal("Saga.HTTP.429", "HTTP 429 Too Many Requests", retry: true, health: .failure)
             )
         ),
         Row(

@@ -44,12 +44,14 @@ func json(_ text: String) -> RawJSON { RawJSON(unchecked: Array(text.utf8)) }
 
 func done(_ text: String) -> Answer { .done(output: json(text)) }
 
-func refusal(_ error: String, _ message: String, retry: Bool, after: TimeSpan? = nil) -> Answer.Refusal {
-    Answer.Refusal(error: error, message: message, isRetryable: retry, retryAfter: after)
+func refusal(_ error: String, _ message: String, retry: Bool, after: TimeSpan? = nil, health: CallVerdict? = nil)
+    -> Answer.Refusal
+{
+    Answer.Refusal(error: error, message: message, isRetryable: retry, retryAfter: after, health: health)
 }
 
-func connectFailed(_ message: String) -> Answer {
-    .failed(refusal("Saga.ConnectFailed", "payment: \(message)", retry: true))
+func connectFailed(_ message: String, health: CallVerdict = .failure) -> Answer {
+    .failed(refusal("Saga.ConnectFailed", "payment: \(message)", retry: true, health: health))
 }
 
 func connectionLost(_ message: String) -> Answer {
@@ -57,7 +59,7 @@ func connectionLost(_ message: String) -> Answer {
 }
 
 func expressionFailed(_ message: String) -> Answer {
-    .failed(refusal("Saga.Expression", message, retry: false))
+    .failed(refusal("Saga.Expression", message, retry: false, health: .neutral))
 }
 
 /// Runs a test against an invoker of its own and shuts it down.

@@ -245,7 +245,7 @@ import Testing
             task.cancel()
             return await task.value
         }
-        #expect(answer == connectFailed("the call was dropped"))
+        #expect(answer == connectFailed("the call was dropped", health: .neutral))
         #expect(log.entries == [])
     }
 
@@ -265,6 +265,6 @@ import Testing
             return [await inFlight, await invoker.invoke(first)]
         }
         #expect(isLost(answers[0]), "\(answers[0])")
-        #expect(answers[1] == connectFailed("the daemon is stopping"))
+        #expect(answers[1] == connectFailed("the daemon is stopping", health: .neutral))
     }
 }

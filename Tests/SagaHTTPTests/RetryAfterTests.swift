@@ -53,7 +53,7 @@ import Testing
             headers: ["Retry-After": "3"],
             body: .whole(Array(#"{"error":"E","message":"m"}"#.utf8))
         )
-        let told = refusal("E", "m", retry: retry, after: .seconds(3))
+        let told = refusal("E", "m", retry: retry, after: .seconds(3), health: status == 429 ? .failure : nil)
         #expect(answer == (outcome == .failed ? .failed(told) : .unknown(told)))
     }
 

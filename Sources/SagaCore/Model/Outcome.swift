@@ -43,14 +43,14 @@ public enum Answer: Sendable, Hashable {
         public let isRetryable: Bool
         /// No further attempt before this long from now.
         public let retryAfter: TimeSpan?
-        /// Of one that certainly failed: it speaks against the participant's health, since it couldn't be reached or
-        /// asked for fewer calls. One that says no is healthy.
-        public let isTrouble: Bool
+        /// What it says of the participant's health where that isn't the outcome's rule: unknown is a failure, and
+        /// whoever certainly says no is healthy.
+        public let health: CallVerdict?
 
         public init(
-            error: String, message: String, isRetryable: Bool, retryAfter: TimeSpan? = nil, isTrouble: Bool = false
+            error: String, message: String, isRetryable: Bool, retryAfter: TimeSpan? = nil, health: CallVerdict? = nil
         ) {
-            self.isTrouble = isTrouble
+            self.health = health
             self.error = error
             self.message = message
             self.isRetryable = isRetryable
@@ -64,8 +64,8 @@ extension Answer {
     public var verdict: CallVerdict {
         switch self {
         case .done: .success
-        case .failed(let refusal): refusal.isTrouble ? .failure : .success
-        case .unknown(let refusal): refusal.error == EngineError.daemonLost ? .neutral : .failure
+        case .failed(let refusal): refusal.health ?? .success
+        case .unknown(let refusal): refusal.health ?? .failure
         }
     }
 

@@ -43,7 +43,10 @@ enum DemoOrderFile {
           },
           "services": {
             "inventory": {"url": "${env:INVENTORY_URL:-http://127.0.0.1:7001}"},
-            "payment": {"url": "${env:PAYMENT_URL:-http://127.0.0.1:7003}"},
+            "payment": {
+              "url": "${env:PAYMENT_URL:-http://127.0.0.1:7003}",
+              "circuitBreaker": {"slidingWindowSize": 100, "minimumNumberOfCalls": 50, "waitDurationInOpenState": "5s"}
+            },
             "shipping": {"url": "${env:SHIPPING_URL:-http://127.0.0.1:7005}"},
             "notification": {"url": "${env:NOTIFICATION_URL:-http://127.0.0.1:7007}"}
           },
