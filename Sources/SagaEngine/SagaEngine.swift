@@ -63,8 +63,8 @@ public actor SagaEngine {
     /// By the decision under way.
     var admitted: [(operation: OperationReference, gate: ServiceGate)] = []
     var deskSleep: Task<Void, Never>?
-    /// No service matters at the moment: the desk sleeps until it has to look for parked sagas.
-    var isDeskIdle = true
+    /// Monotonic; when the desk looks again by itself.
+    var deskWakesAt = Int64.max
     /// Monotonic; when it was last looked for sagas that nobody runs and that wait for a service.
     var lookedForParked = Int64.min / 2
 

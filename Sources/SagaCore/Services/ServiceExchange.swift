@@ -49,6 +49,8 @@ public struct ServiceReport: Sendable, Hashable {
     ///
     /// Who waits for permits reports at least once a second: one that is silent loses its place.
     public var wanted: Int
+    /// Of `inUse` those that wait for another slot, since their own went by: they need no further permit.
+    public var late: Int
     /// The longest timeout of what waits: bounds how long a permit granted now may be in use.
     ///
     /// No call with a longer one may begin on the grant.
@@ -62,7 +64,7 @@ public struct ServiceReport: Sendable, Hashable {
 
     public init(
         daemon: Int32, results: [CallResult] = [], heldOffUntil: Instant? = nil, inUse: Int = 0,
-        inUseUntil: Instant? = nil, wanted: Int = 0, longestTimeout: TimeSpan = .zero, unusedProbes: Int = 0,
+        inUseUntil: Instant? = nil, wanted: Int = 0, late: Int = 0, longestTimeout: TimeSpan = .zero, unusedProbes: Int = 0,
         unusedSlots: Int = 0
     ) {
         self.daemon = daemon
@@ -71,6 +73,7 @@ public struct ServiceReport: Sendable, Hashable {
         self.inUse = inUse
         self.inUseUntil = inUseUntil
         self.wanted = wanted
+        self.late = late
         self.longestTimeout = longestTimeout
         self.unusedProbes = unusedProbes
         self.unusedSlots = unusedSlots

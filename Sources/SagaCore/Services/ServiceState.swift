@@ -32,7 +32,8 @@ public struct ServiceState: Sendable, Hashable {
         let wanted = gate.admitted(of: max(0, report.wanted))
         let permits = takePermits(report, wanted, limit: settings.maxConcurrent, validUntil: validUntil, now: now)
         let free = permits.map { max(0, $0 - max(0, report.inUse)) } ?? .max
-        let slots = takeSlots(min(wanted ?? 0, free), limit: settings.rateLimit, now: now)
+        let begun = min(wanted ?? 0, free)
+        let slots = takeSlots(begun, late: wanted == nil ? 0 : report.late, limit: settings.rateLimit, now: now)
         var grant = ServiceGrant(breaker: breaker.state, generation: breaker.generation, validUntil: validUntil)
         grant.permits = permits
         grant.slots = slots.taken
@@ -122,15 +123,19 @@ extension ServiceState {
         return bulkhead.exchange(report, wanted: wanted, limit: limit, validUntil: validUntil, now: now)
     }
 
-    /// Slots for so many calls; without a limit the calls have none and `count` is all of them.
-    private mutating func takeSlots(_ wanted: Int, limit: RateLimit?, now: Instant)
+    /// Slots for so many calls, after those for calls that have begun; without a limit the calls have none and `count` is
+    /// all of them.
+    ///
+    /// - Returns: `count` is how many calls may begin.
+    private mutating func takeSlots(_ wanted: Int, late: Int, limit: RateLimit?, now: Instant)
         -> (taken: [Instant], next: Instant?, count: Int)
     {
         guard let limit else {
             schedule = RateSchedule()
             return ([], nil, wanted)
         }
-        let (slots, next) = schedule.take(wanted, limit: limit, now: now)
-        return (slots, next, slots.count)
+        let late = max(0, late)
+        let (slots, next) = schedule.take(wanted.addingClamped(late), limit: limit, now: now)
+        return (slots, next, max(0, slots.count - late))
     }
 }

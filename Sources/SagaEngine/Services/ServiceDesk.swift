@@ -8,7 +8,9 @@ extension SagaEngine {
     func runDesk() async {
         while phase == .working || phase == .draining, !Task.isCancelled {
             await attend()
-            let sleep = Task { await self.clock.sleep(until: self.nextAttendance()) }
+            let next = nextAttendance()
+            deskWakesAt = next
+            let sleep = Task { await self.clock.sleep(until: next) }
             deskSleep = sleep
             await withTaskCancellationHandler {
                 await sleep.value
@@ -18,17 +20,15 @@ extension SagaEngine {
         }
     }
 
-    /// Somebody has begun to wait: the desk looks sooner.
+    /// Somebody has begun to wait, or a turn comes sooner than was known.
     func wakeDesk() {
-        if isDeskIdle { deskSleep?.cancel() }
+        if nextAttendance() < deskWakesAt { deskSleep?.cancel() }
     }
 
     private func nextAttendance() -> Int64 {
         let now = clock.now()
         var next = lookedForParked + 1_000_000
-        isDeskIdle = true
         for gate in gateOrder where gate.isActive {
-            isDeskIdle = false
             var at = now + configuration.serviceInterval.microseconds / 2
             if !gate.room.isEmpty || !gate.late.isEmpty {
                 for slot in [gate.slots.first, gate.nextSlot].compactMap({ $0 }) {
@@ -91,6 +91,7 @@ extension SagaEngine {
                 pull(gate)
                 serve(gate)
                 dispatchCalls()
+                wakeDesk()
             } catch {
                 guard incarnation == self.incarnation else { continue }
                 handle(error, doing: "sharing the state of service \(gate.service.name)", under: lease)

@@ -123,6 +123,7 @@ final class ServiceGate {
         if let permits, isReporting || calls.count + ticketsOut >= permits { return nil }
         var slot: Instant?
         if settings.rateLimit != nil {
+            dropMissedSlots(now)
             guard let first = slots.first, first <= now else { return nil }
             slots.removeFirst()
             slot = first
@@ -163,8 +164,16 @@ final class ServiceGate {
 
     func loseSlot(_ key: CallKey) { calls[key]?.slot = nil }
 
+    /// What is left of a slot has to last for a commit.
+    private func dropMissedSlots(_ now: Instant) {
+        guard let limit = settings.rateLimit else { return }
+        let half = TimeSpan(microseconds: limit.lateness.microseconds / 2)
+        while let first = slots.first, now > first + half { slots.removeFirst() }
+    }
+
     /// Gives a late call the next slot that is due.
     func takeSlot(for key: CallKey, _ now: Instant) -> Bool {
+        dropMissedSlots(now)
         guard let first = slots.first, first <= now, calls[key] != nil else { return false }
         slots.removeFirst()
         calls[key]?.slot = first
