@@ -74,6 +74,8 @@ extension SagaEngine {
             return await setAside(saga.id, "its definition can't be read by this program", lease: lease)
         }
         do throws(EventCodecError) {
+            // Claimed twice over, as by an operator's nudge while it was loaded.
+            if let runner = runners[saga.id] { return reload(runner) }
             let state = try fold(saga, definition: definition)
             let runner = SagaRunner(
                 state: state, definition: definition, definitionID: saga.definition, rowStatus: saga.status)

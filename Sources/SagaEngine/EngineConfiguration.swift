@@ -37,5 +37,8 @@ public struct EngineConfiguration: Sendable {
     /// How long stopping waits for calls in flight.
     public var drainTimeout = TimeSpan.seconds(30)
 
+    /// With more sagas in memory none comes or stays there that only waits for a service: others must find room.
+    var mostWaiting: Int { maximumSagas - maximumSagas / 4 }
+
     public init() {}
 }

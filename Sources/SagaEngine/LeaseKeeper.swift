@@ -68,6 +68,7 @@ extension SagaEngine {
         lease = nil
         leaseEnd = .min
         incarnation += 1
+        for runner in runners.values { runner.waiters = [:] }
         runners = [:]
         queue = []
         callQueue = []

@@ -61,7 +61,7 @@ public actor SagaEngine {
     /// In the order in which they were first asked for.
     var gateOrder: [ServiceGate] = []
     /// By the decision under way.
-    var admitted: [(operation: OperationReference, gate: ServiceGate)] = []
+    var admitted: [(key: ServiceGate.CallKey, gate: ServiceGate)] = []
     var deskSleep: Task<Void, Never>?
     /// Monotonic; when the desk looks again by itself.
     var deskWakesAt = Int64.max
@@ -126,7 +126,9 @@ public actor SagaEngine {
     }
 
     /// The sagas in memory and the calls in flight, for logs and tests.
-    public var load: (sagas: Int, calls: Int) { (runners.count, callsOut.count + callQueue.count) }
+    public var load: (sagas: Int, calls: Int) {
+        (runners.count, callsOut.count + callQueue.count + gateOrder.reduce(0) { $0 + $1.late.count })
+    }
 
     /// The database's time.
     func now() -> Instant { databaseClock.time(at: clock.now()) }
@@ -175,9 +177,9 @@ public actor SagaEngine {
         if let due, due < now() + configuration.parkAfter { return .keep }
         if runner.waiters.isEmpty { return .park(dueAt: due, lastSequence: state.sequence, awaiting: nil) }
         guard let awaited = awaitedService(runner) else { return .keep }
-        // The row names one service; for the others it is looked at now and then.
-        let isOneOfMany = Set(runner.waiters.values.map { ObjectIdentifier($0.gate) }).count > 1
-        let review = isOneOfMany ? now() + configuration.serviceReview : nil
+        // The row names one service at most; for the others it is looked at now and then.
+        let isNamed = awaited != nil && Set(runner.waiters.values.map { ObjectIdentifier($0.gate) }).count == 1
+        let review = !isNamed ? now() + configuration.serviceReview : nil
         return .park(
             dueAt: [due, review].compactMap { $0 }.min(), lastSequence: state.sequence, awaiting: awaited)
     }

@@ -27,6 +27,8 @@ struct Decider {
     private(set) var calls: [Call] = []
     let now: Instant
     let definition: Definition
+    /// Between two refusals at least: a breaker tells nothing new sooner.
+    private static let refusalDelay = TimeSpan.milliseconds(100)
     private let beginsOperations: Bool
     private let admit: Admit?
 
@@ -182,7 +184,11 @@ struct Decider {
             return false
         case .refused(let refusal):
             emit(.started(reference, attempt: attempts + 1), cause: cause)
-            record(.failed(refusal), of: reference, attempt: attempts + 1)
+            // Without any delay it would be refused again and again at this very moment.
+            let delayed = Answer.Refusal(
+                error: refusal.error, message: refusal.message, isRetryable: refusal.isRetryable,
+                retryAfter: max(refusal.retryAfter ?? .zero, Self.refusalDelay), health: refusal.health)
+            record(.failed(delayed), of: reference, attempt: attempts + 1)
             return false
         }
     }

@@ -21,7 +21,9 @@ extension SagaState {
             startedAt = recorded.at
         case .started(let operation, let attempt):
             begin(recorded, operation) {
-                $0.phase = .running(attempt: attempt, since: recorded.at); $0.attempts = attempt
+                $0.phase = .running(attempt: attempt, since: recorded.at)
+                $0.attempts = attempt
+                $0.deferredSince = nil
             }
             if self[operation].inputVersion == nil { self[operation].inputVersion = patchedInputs.count }
         case .succeeded(let operation, let attempt, let output):
@@ -42,7 +44,10 @@ extension SagaState {
                 steps[step].action.phase = .idle
             }
         case .deferred(let operation, let until, _):
-            begin(recorded, operation) { $0.phase = .deferred(until: until) }
+            begin(recorded, operation) {
+                $0.phase = .deferred(until: until)
+                $0.deferredSince = $0.deferredSince ?? recorded.at
+            }
         case .sagaCompensating(let failure):
             status = .compensating
             turnedBackBy = failure

@@ -167,6 +167,8 @@ public struct OperationState: Sendable, Hashable {
     /// Of the last attempt that wasn't done; nil once succeeded.
     public internal(set) var error: String?
     public internal(set) var message: String?
+    /// When its service first had no room for the attempt that is to come; nil for one that doesn't wait for that.
+    public internal(set) var deferredSince: Instant?
     /// The sequence of its last event.
     public internal(set) var lastSequence: Int?
 

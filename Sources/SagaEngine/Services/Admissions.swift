@@ -35,8 +35,8 @@ extension SagaEngine {
         // What it waited for it wants no more.
         for waiter in runner.waiters.values.filter({ !$0.isAsked }) { leave(waiter) }
         // An expression failed: no call was made.
-        for (operation, gate) in admitted where !decision.calls.contains(where: { $0.operation == operation }) {
-            _ = gate.release(.init(saga: runner.id, operation: operation), .neutral, duration: .zero, at: now)
+        for (key, gate) in admitted where !decision.calls.contains(where: { self.key($0) == key }) {
+            _ = gate.release(key, .neutral, duration: .zero, at: now)
         }
         return decision
     }
@@ -46,14 +46,14 @@ extension SagaEngine {
     ) -> Admission {
         let timeout = runner.definition.operation(operation)?.timeout ?? .zero
         gate.note(timeout: timeout)
-        let key = ServiceGate.CallKey(saga: runner.id, operation: operation)
+        let key = ServiceGate.CallKey(saga: runner.id, operation: operation, attempt: attempts + 1)
         let known = runner.waiters[operation]
         known?.isAsked = true
         if let known, let ticket = known.ticket, gate.isValid(ticket, now) {
             known.ticket = nil
             leave(known)
             gate.use(ticket, for: key, until: now + timeout)
-            admitted.append((operation, gate))
+            admitted.append((key, gate))
             return .admitted
         }
         if let known { returnTicket(known) }
@@ -62,26 +62,42 @@ extension SagaEngine {
             if let closed = gate.closedUntil(now) {
                 if closed.isBreaker, gate.settings.whenOpen == .fail { return refuse(known, closed.reason) }
                 let until = closed.until ?? now + configuration.serviceReview
-                return put(off: known ?? enter(runner, operation, attempts, gate), until: until, closed.reason)
+                return put(
+                    off: known ?? enter(runner, operation, attempts, timeout, gate), until: until, closed.reason)
             }
-            if !gate.mustQueue, let ticket = gate.ticket(now) {
+            if !gate.mustQueue, let ticket = gate.ticket(now, timeout: timeout) {
                 if let known { leave(known) }
                 gate.use(ticket, for: key, until: now + timeout)
-                admitted.append((operation, gate))
+                admitted.append((key, gate))
                 return .admitted
             }
-            if known != nil, gate.breaker == .halfOpen, gate.settings.whenOpen == .fail, !gate.isExchanging {
+            if let known, known.isReported, !gate.isReporting, gate.breaker == .halfOpen,
+                gate.settings.whenOpen == .fail
+            {
                 return refuse(known, "the circuit breaker of \(gate.service.name) is half-open and has no call left")
             }
         }
-        let waiter = known ?? enter(runner, operation, attempts, gate)
+        let waiter = known ?? enter(runner, operation, attempts, timeout, gate)
         requestExchange(gate)
-        if waiter.deferredUntil == nil, isFresh,
-            clock.now() - waiter.since >= 1_000_000 || gate.room.count > configuration.waitingRoom
-        {
+        if waiter.deferredUntil == nil, isFresh, clock.now() - waiter.entered >= 1_000_000 || isCrowded(gate) {
             return put(off: waiter, until: gate.nextSlot ?? now + .seconds(1), limitReason(gate))
         }
+        if isUnreachable(gate), waiter.deferredUntil.map({ $0 <= now }) ?? true {
+            return put(
+                off: waiter, until: now + configuration.serviceReview,
+                "what is known of \(gate.service.name) can't be read or written")
+        }
         return .wait
+    }
+
+    /// So many wait in memory that those who have been told so leave it at once.
+    private func isCrowded(_ gate: ServiceGate) -> Bool {
+        gate.room.count > configuration.waitingRoom || runners.count > configuration.mostWaiting
+    }
+
+    /// Its row can't be read or written for so long that nobody should wait for it in memory.
+    private func isUnreachable(_ gate: ServiceGate) -> Bool {
+        gate.failing.map { clock.now() - $0.since >= configuration.parkAfter.microseconds } ?? false
     }
 
     /// Whether what is known of the service counts still.
@@ -105,10 +121,14 @@ extension SagaEngine {
     }
 
     private func enter(
-        _ runner: SagaRunner, _ operation: OperationReference, _ attempts: Int, _ gate: ServiceGate
+        _ runner: SagaRunner, _ operation: OperationReference, _ attempts: Int, _ timeout: TimeSpan,
+        _ gate: ServiceGate
     ) -> Waiter {
         let waiter = Waiter(
-            runner: runner, gate: gate, operation: operation, attempts: attempts, since: clock.now())
+            runner: runner, gate: gate, operation: operation, attempts: attempts, timeout: timeout,
+            since: runner.state[operation].deferredSince ?? now(), entered: clock.now())
+        // That it waits was told when it came into another room.
+        if case .deferred(let until) = runner.state[operation].phase { waiter.deferredUntil = until }
         runner.waiters[operation] = waiter
         gate.room.append(waiter)
         wakeDesk()
@@ -138,21 +158,21 @@ extension SagaEngine {
     }
 
     /// What the saga's row names as awaited, once all that waits in it has been told so and may take long; nil while it
-    /// should stay in memory.
-    func awaitedService(_ runner: SagaRunner) -> AwaitedService? {
+    /// should stay in memory. A service that could never be read has no number to name.
+    func awaitedService(_ runner: SagaRunner) -> AwaitedService?? {
         let parkAfter = configuration.parkAfter
         let now = now()
         for waiter in runner.waiters.values {
-            guard waiter.ticket == nil, waiter.gate.stored != nil, let until = waiter.deferredUntil else { return nil }
-            let waited = TimeSpan(microseconds: clock.now() - waiter.since)
+            guard waiter.ticket == nil, let until = waiter.deferredUntil else { return nil }
+            let waited = TimeSpan(microseconds: clock.now() - waiter.entered)
             let isLong = until >= now + parkAfter || waited >= parkAfter
-            guard isLong || waiter.gate.room.count > configuration.waitingRoom else { return nil }
+            guard isLong || isCrowded(waiter.gate) else { return nil }
         }
-        let first = runner.waiters.values.min { ($0.operation.step, $0.attempts) < ($1.operation.step, $1.attempts) }
-        guard let first, let id = first.gate.stored?.id else { return nil }
+        let first = runner.waiters.values.filter { $0.gate.stored != nil }
+            .min { ($0.operation.step, $0.attempts) < ($1.operation.step, $1.attempts) }
+        guard let first, let id = first.gate.stored?.id else { return .some(nil) }
         first.gate.hasParked = true
-        let since = now + TimeSpan(microseconds: first.since - clock.now())
-        return AwaitedService(id: id, attempts: first.attempts, since: since)
+        return AwaitedService(id: id, attempts: first.attempts, since: first.since)
     }
 
     // MARK: Turns
@@ -160,23 +180,30 @@ extension SagaEngine {
     /// Hands out the turns that are left: in half-open to whoever has spent the fewest attempts, else to the first.
     func serve(_ gate: ServiceGate) {
         if gate.room.isEmpty, gate.late.isEmpty { return }
-        guard isFresh(gate) else { return requestExchange(gate) }
         let now = now()
         while let call = gate.late.first {
             guard gate.takeSlot(for: key(call), now) else { break }
             gate.late.removeFirst()
             callQueue.prepend(call)
         }
-        if gate.closedUntil(now) != nil { return tellClosed(gate) }
+        guard isFresh(gate) else {
+            if isUnreachable(gate) { tellClosed(gate, isRefused: false) }
+            return requestExchange(gate)
+        }
+        // A daemon that stops begins nothing.
+        guard phase == .working else { return }
+        if let closed = gate.closedUntil(now) {
+            return tellClosed(gate, isRefused: closed.isBreaker && gate.settings.whenOpen == .fail)
+        }
         // Parked ones may have spent fewer attempts: they come first.
         if gate.breaker == .halfOpen, gate.isPulling { return }
-        while let waiter = nextWaiter(gate), let ticket = gate.ticket(now) {
+        while let waiter = nextWaiter(gate), let ticket = gate.ticket(now, timeout: waiter.timeout) {
             waiter.ticket = ticket
             proceed(waiter.runner)
         }
         // Those that would rather fail than wait learn that no probe was left for them.
         if gate.breaker == .halfOpen, gate.settings.whenOpen == .fail {
-            for waiter in gate.room where waiter.ticket == nil { proceed(waiter.runner) }
+            for waiter in gate.room where waiter.ticket == nil && waiter.isReported { proceed(waiter.runner) }
         }
     }
 
@@ -190,8 +217,7 @@ extension SagaEngine {
     }
 
     /// Those that wait without an event saying so get one, or fail.
-    private func tellClosed(_ gate: ServiceGate) {
-        let isRefused = gate.settings.whenOpen == .fail
+    private func tellClosed(_ gate: ServiceGate, isRefused: Bool) {
         for waiter in gate.room where waiter.deferredUntil == nil || isRefused { proceed(waiter.runner) }
     }
 
@@ -203,7 +229,9 @@ extension SagaEngine {
 
     // MARK: The ends of calls
 
-    func key(_ call: Call) -> ServiceGate.CallKey { .init(saga: call.saga, operation: call.operation) }
+    func key(_ call: Call) -> ServiceGate.CallKey {
+        .init(saga: call.saga, operation: call.operation, attempt: call.attempt)
+    }
 
     /// The gate that a call goes through; nil when it has none.
     func gate(of call: Call) -> ServiceGate? {
@@ -224,7 +252,7 @@ extension SagaEngine {
             gate.holdOff(until: now + wait)
             isUrgent = true
         }
-        if isUrgent || gate.othersWait { requestExchange(gate) }
+        if isUrgent || gate.othersWait || gate.lacksSlots { requestExchange(gate) }
         if gate.hasLimits, !gate.room.isEmpty { serve(gate) }
     }
 }

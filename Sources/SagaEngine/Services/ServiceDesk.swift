@@ -31,8 +31,10 @@ extension SagaEngine {
         for gate in gateOrder where gate.isActive {
             var at = now + configuration.serviceInterval.microseconds / 2
             if !gate.room.isEmpty || !gate.late.isEmpty {
+                // Those that are due were tried just now: looking at once again would find the same.
                 for slot in [gate.slots.first, gate.nextSlot].compactMap({ $0 }) {
-                    at = min(at, databaseClock.monotonic(of: slot))
+                    let slotAt = databaseClock.monotonic(of: slot)
+                    if slotAt > now { at = min(at, slotAt) }
                 }
             }
             next = min(next, at)
@@ -75,6 +77,8 @@ extension SagaEngine {
             return
         }
         gate.isExchanging = true
+        // A failure long ago, after which nobody wanted anything, says nothing of now.
+        if let failing = gate.failing, clock.now() - failing.last > 2_000_000 { gate.failing = nil }
         Task { await self.exchange(gate) }
     }
 
@@ -96,6 +100,7 @@ extension SagaEngine {
                 guard incarnation == self.incarnation else { continue }
                 handle(error, doing: "sharing the state of service \(gate.service.name)", under: lease)
                 failures += 1
+                gate.failing = (gate.failing?.since ?? clock.now(), clock.now())
                 await clock.sleep(until: clock.now() + min(1_000_000, 20_000 << min(failures - 1, 6)))
                 gate.mustExchange = gate.isActive
             }
@@ -114,15 +119,15 @@ extension SagaEngine {
             stored = try await store.service(gate.service, under: lease)
         }
         guard incarnation == self.incarnation else { return }
-        let report = gate.report(daemon: lease.daemon, parked: parkedWanted(gate), now: now())
+        let report = gate.report(
+            daemon: lease.daemon, parked: parkedWanted(gate), mayBegin: phase == .working, now: now())
         do throws(StoreError) {
             var isNewest = !isKnown
             while true {
-                let asked = clock.now()
                 var state = stored.state
                 let grant = state.exchange(report, settings: stored.settings, now: now())
                 if !grant.changed, isNewest {
-                    return take(grant, stored, at: asked, gate, incarnation: incarnation)
+                    return take(grant, stored, gate, incarnation: incarnation)
                 }
                 if grant.changed {
                     let update = ServiceUpdate(
@@ -131,7 +136,7 @@ extension SagaEngine {
                         let written = StoredService(
                             id: stored.id, version: stored.version + 1, settings: stored.settings, state: state)
                         log(grant.events, of: gate)
-                        return take(grant, written, at: asked, gate, incarnation: incarnation)
+                        return take(grant, written, gate, incarnation: incarnation)
                     }
                 }
                 if let newer = try await store.service(stored.id, newerThan: stored.version) {
@@ -158,11 +163,12 @@ extension SagaEngine {
     }
 
     private func take(
-        _ grant: ServiceGrant, _ stored: StoredService, at asked: Int64, _ gate: ServiceGate, incarnation: Int
+        _ grant: ServiceGrant, _ stored: StoredService, _ gate: ServiceGate, incarnation: Int
     ) {
         guard incarnation == self.incarnation else { return }
         gate.stored = stored
-        gate.readAt = asked
+        // From the answer on: counted from the question, nobody would ever begin on a database that is slow to answer.
+        gate.readAt = clock.now()
         gate.took(grant, now: now())
     }
 
@@ -218,7 +224,7 @@ extension SagaEngine {
         else { return }
         let isHalfOpen = gate.breaker == .halfOpen
         let wanted = isHalfOpen ? gate.probes : pullSize(gate) - gate.room.count
-        let limit = min(wanted, configuration.maximumSagas - runners.count, loadSize)
+        let limit = min(wanted, configuration.mostWaiting - runners.count, loadSize)
         guard limit > 0 else { return }
         gate.isPulling = true
         Task { await self.pull(gate, stored.id, limit: limit, fewestAttemptsFirst: isHalfOpen) }
@@ -245,9 +251,14 @@ extension SagaEngine {
 
     /// What a daemon that leaves still has to tell: whatever was granted to it is free again.
     func closeDesk() async {
-        for gate in gateOrder where gate.isActive || gate.stored != nil {
-            guard let lease, !gate.isExchanging else { continue }
+        let end = clock.now() + 5_000_000
+        for gate in gateOrder {
             for waiter in Array(gate.room) { leave(waiter) }
+            while gate.isExchanging, clock.now() < end { await clock.sleep(until: clock.now() + 2_000) }
+            guard let lease, !gate.isExchanging, gate.stored != nil else { continue }
+            // Nobody else is to begin one meanwhile.
+            gate.isExchanging = true
+            defer { gate.isExchanging = false }
             do throws(StoreError) { try await exchangeOnce(gate, lease: lease) } catch {
                 handle(error, doing: "sharing the state of service \(gate.service.name)", under: lease)
             }

@@ -27,7 +27,7 @@ final class ServiceGate {
     /// Calls at once; nil without a limit.
     private(set) var permits: Int?
     /// A report is under way: what it told as in use is all that is this daemon's.
-    private var isReporting = false
+    private(set) var isReporting = false
     /// Instants at which one call each may go out, the first one first.
     private(set) var slots: Deque<Instant> = []
     /// When asking for slots is worth it again.
@@ -45,6 +45,9 @@ final class ServiceGate {
     private var isSuspect = false
     private var quietUntil: Instant?
     private var longestTimeout = TimeSpan.zero
+    /// What the last grant and the one being asked for hold for.
+    private var grantedTimeout = TimeSpan.zero
+    private var reportedTimeout = TimeSpan.zero
 
     // Who waits.
     var room: Deque<Waiter> = []
@@ -56,6 +59,8 @@ final class ServiceGate {
     /// Something came that the exchange under way doesn't tell of.
     var mustExchange = false
     var isPulling = false
+    /// Monotonic; when the first and the last of the exchanges failed that came after the last good one.
+    var failing: (since: Int64, last: Int64)?
 
     init(service: Service) {
         self.service = service
@@ -65,6 +70,8 @@ final class ServiceGate {
     struct CallKey: Hashable {
         let saga: SagaID
         let operation: OperationReference
+        /// A call of an earlier one may still be out when the next begins.
+        let attempt: Int
     }
 
     /// A permit in use, from the decision to the answer.
@@ -95,6 +102,9 @@ final class ServiceGate {
     /// Whether other daemons wait for the permits that this one has in use.
     var othersWait: Bool { permits.map { $0 <= calls.count } ?? false }
 
+    /// Whether somebody waits for a slot and none is left.
+    var lacksSlots: Bool { settings.rateLimit != nil && slots.isEmpty && !(room.isEmpty && late.isEmpty) }
+
     /// Whether the service matters to anybody at the moment.
     var isActive: Bool { !calls.isEmpty || !room.isEmpty || !late.isEmpty || !results.isEmpty || hasParked }
 
@@ -114,16 +124,19 @@ final class ServiceGate {
         return nil
     }
 
-    /// Takes a turn, if one is left.
-    func ticket(_ now: Instant) -> Ticket? {
+    /// Takes a turn for a call of so long a timeout, if one is left.
+    func ticket(_ now: Instant, timeout: TimeSpan) -> Ticket? {
         guard closedUntil(now) == nil, breaker != .open, !isSuspect else { return nil }
         let isProbe = breaker == .halfOpen
         if isProbe || hasLimits, now > validUntil { return nil }
         if isProbe, probes == 0 { return nil }
+        // The others take a permit or probe back when the longest call that was told of is over.
+        if isProbe || permits != nil, timeout > grantedTimeout { return nil }
         if let permits, isReporting || calls.count + ticketsOut >= permits { return nil }
         var slot: Instant?
         if settings.rateLimit != nil {
-            dropMissedSlots(now)
+            // What is left of a slot has to last for a commit.
+            dropMissedSlots(now, sharesOfLateness: 2)
             guard let first = slots.first, first <= now else { return nil }
             slots.removeFirst()
             slot = first
@@ -137,7 +150,7 @@ final class ServiceGate {
     func giveBack(_ ticket: Ticket) {
         ticketsOut -= 1
         if ticket.isProbe, ticket.generation == generation { probes += 1 }
-        if let slot = ticket.slot { slots.prepend(slot) }
+        if let slot = ticket.slot { slots.insert(slot, at: slots.firstIndex { $0 >= slot } ?? slots.count) }
     }
 
     /// A call was decided on with this ticket.
@@ -157,24 +170,29 @@ final class ServiceGate {
 
     /// Whether the call has to wait for another slot, since too much time has passed since its own.
     func hasMissedSlot(_ key: CallKey, _ now: Instant) -> Bool {
-        guard let limit = settings.rateLimit, let call = calls[key] else { return false }
+        guard let limit = settings.rateLimit, let call = calls[key], call.until > now else { return false }
         guard let slot = call.slot else { return true }
         return now > slot + limit.lateness
     }
 
-    func loseSlot(_ key: CallKey) { calls[key]?.slot = nil }
+    /// Calls that were decided on before aren't probes.
+    private var isHealthy: Bool { breaker == .closed || breaker == .disabled }
 
-    /// What is left of a slot has to last for a commit.
-    private func dropMissedSlots(_ now: Instant) {
-        guard let limit = settings.rateLimit else { return }
-        let half = TimeSpan(microseconds: limit.lateness.microseconds / 2)
-        while let first = slots.first, now > first + half { slots.removeFirst() }
+    /// Slots that nobody could use in time are gone.
+    private func dropMissedSlots(_ now: Instant, sharesOfLateness: Int64 = 1) {
+        guard let limit = settings.rateLimit else { return slots.removeAll() }
+        let longest = TimeSpan(microseconds: limit.lateness.microseconds / sharesOfLateness)
+        while let first = slots.first, first + longest < now { slots.removeFirst() }
     }
 
-    /// Gives a late call the next slot that is due.
+    func loseSlot(_ key: CallKey) { calls[key]?.slot = nil }
+
+    /// Gives a late call the next slot that is due; true as well for one that needs none any more, since its time is
+    /// over or the limit was lifted.
     func takeSlot(for key: CallKey, _ now: Instant) -> Bool {
+        guard let call = calls[key], call.until > now, settings.rateLimit != nil else { return true }
         dropMissedSlots(now)
-        guard let first = slots.first, first <= now, calls[key] != nil else { return false }
+        guard closedUntil(now) == nil, isHealthy, let first = slots.first, first <= now else { return false }
         slots.removeFirst()
         calls[key]?.slot = first
         return true
@@ -215,19 +233,32 @@ final class ServiceGate {
     // MARK: Exchange
 
     /// What an exchange tells. `took` or `restore` has to follow.
-    func report(daemon: Int32, parked: Int, now: Instant) -> ServiceReport {
-        if now > validUntil {
-            unusedProbes += probes
-            probes = 0
-            slots = []
+    ///
+    /// - Parameters:
+    ///   - parked: how many of the sagas that nobody runs could be taken up.
+    ///   - mayBegin: false for a daemon that stops: what waits in its memory wants nothing more here.
+    func report(daemon: Int32, parked: Int, mayBegin: Bool, now: Instant) -> ServiceReport {
+        var waiting = 0
+        for waiter in room where mayBegin && waiter.ticket == nil {
+            waiter.isReported = true
+            waiting += 1
         }
-        let waiting = room.count { $0.ticket == nil }
+        if now > validUntil { slots = [] }
+        dropMissedSlots(now)
+        // Whoever wanted them is gone: others may need them to learn how the service is.
+        let surplus = now > validUntil ? probes : max(0, probes - waiting - (hasParked ? parked : 0))
+        unusedProbes += surplus
+        probes -= surplus
+        reportedTimeout = longestTimeout
         var report = ServiceReport(daemon: daemon, longestTimeout: longestTimeout)
         report.results = results
         report.heldOffUntil = quietUntil
         report.inUse = calls.count + ticketsOut
         report.inUseUntil = calls.values.map(\.until).max()
-        report.wanted = max(0, waiting + late.count + (hasParked ? parked : 0) - probes - slots.count)
+        // The slots that are left are for whoever is late first.
+        report.late = isHealthy ? max(0, late.count - slots.count) : 0
+        report.wanted = max(
+            0, waiting + (hasParked ? parked : 0) - probes - max(0, slots.count - late.count))
         report.unusedProbes = unusedProbes
         reported = results
         results = []
@@ -251,6 +282,8 @@ final class ServiceGate {
         isReporting = false
         reported = []
         isSuspect = false
+        grantedTimeout = reportedTimeout
+        failing = nil
         if grant.generation != generation { probes = 0 }
         breaker = grant.breaker
         generation = grant.generation
@@ -269,6 +302,7 @@ final class ServiceGate {
         (probes, permits, slots, validUntil, ticketsOut, unusedProbes) = (0, nil, [], Instant(microseconds: .min), 0, 0)
         (calls, results, reported, isSuspect, room, late) = ([:], [], [], false, [], [])
         (readAt, hasParked, quietUntil, isReporting) = (Self.longAgo, false, nil, false)
+        (grantedTimeout, failing) = (.zero, nil)
     }
 }
 
@@ -276,26 +310,37 @@ final class ServiceGate {
 ///
 /// Exits: it is given a ticket and its saga decides anew; its saga parks, ends or leaves.
 final class Waiter {
-    unowned let runner: SagaRunner
+    /// It and its runner hold one another until it has left the room.
+    let runner: SagaRunner
     unowned let gate: ServiceGate
     let operation: OperationReference
     let attempts: Int
-    /// Monotonic.
-    let since: Int64
+    let timeout: TimeSpan
+    /// Since when the operation waits, by whichever daemon: who is first.
+    let since: Instant
+    /// Monotonic; when it came into this room.
+    let entered: Int64
     /// An event tells that it waits.
     var deferredUntil: Instant?
     var ticket: ServiceGate.Ticket?
     /// The decision under way has asked for it.
     var isAsked = true
+    /// An exchange has told that it waits.
+    var isReported = false
     /// Monotonic; when to look whether it should leave memory.
     var reviewAt: Int64
 
-    init(runner: SagaRunner, gate: ServiceGate, operation: OperationReference, attempts: Int, since: Int64) {
+    init(
+        runner: SagaRunner, gate: ServiceGate, operation: OperationReference, attempts: Int, timeout: TimeSpan,
+        since: Instant, entered: Int64
+    ) {
         self.runner = runner
         self.gate = gate
         self.operation = operation
         self.attempts = attempts
+        self.timeout = timeout
         self.since = since
-        self.reviewAt = since + 1_000_000
+        self.entered = entered
+        self.reviewAt = entered + 1_000_000
     }
 }
