@@ -150,6 +150,25 @@ private func calling(
         #expect(witness.most(within: 500_000) <= 44)
     }
 
+    /// Calls that missed their slot hold permits: they have to get another slot although no permit is free.
+    @Test func rateAndPermitsTogetherHoldAndLetAllThrough() async throws {
+        let harness = await EngineHarness(
+            calling(1) {
+                $0.maxConcurrent = 3
+                $0.rateLimit = RateLimit(calls: 60, per: .milliseconds(300))
+            })
+        let clock = harness.clock
+        let witness = Witness(clock) { _ in
+            await clock.sleep(until: clock.now() + 4_000)
+            return done
+        }
+        let sagas = try await run(harness, witness, sagas: 200)
+        #expect(witness.mostInside <= 3)
+        #expect(witness.most(within: 300_000) <= 66)
+        #expect(witness.arrivals.count == 200)
+        for saga in sagas { #expect(try await harness.state(saga)?.status == .completed) }
+    }
+
     @Test func retryAfterMovesTheWholeService() async throws {
         let harness = await EngineHarness(calling(1) { $0.maxConcurrent = 1 })
         let clock = harness.clock

@@ -64,7 +64,8 @@ public struct ServiceReport: Sendable, Hashable {
 
     public init(
         daemon: Int32, results: [CallResult] = [], heldOffUntil: Instant? = nil, inUse: Int = 0,
-        inUseUntil: Instant? = nil, wanted: Int = 0, late: Int = 0, longestTimeout: TimeSpan = .zero, unusedProbes: Int = 0,
+        inUseUntil: Instant? = nil, wanted: Int = 0, late: Int = 0, longestTimeout: TimeSpan = .zero,
+        unusedProbes: Int = 0,
         unusedSlots: Int = 0
     ) {
         self.daemon = daemon

@@ -62,6 +62,19 @@ import Testing
         #expect(service.exchange(wanted: 10, inUse: 1).slots.count == 3)
     }
 
+    /// They have their permits already: without slots of their own nobody would ever have one again.
+    @Test func lateCallsGetSlotsThoughAllPermitsAreInUse() {
+        var service = Self.service(1_000, per: .seconds(1))
+        service.settings.maxConcurrent = 4
+        #expect(service.exchange(wanted: 10, inUse: 4, late: 2).slots.count == 2)
+        service.now = service.now + .seconds(1)
+        #expect(service.exchange(wanted: 10, inUse: 3, late: 2).slots.count == 3)
+        _ = service.state.operate(
+            .forceOpen, by: Event.Act(actor: "ann", reason: "down"), settings: service.settings, now: service.now)
+        service.now = service.now + .seconds(1)
+        #expect(service.exchange(wanted: 10, inUse: 2, late: 2).slots == [])
+    }
+
     @Test func aParticipantsQuietHoldsForAll() {
         var service = Self.service(10, per: .seconds(1))
         let report = ServiceReport(daemon: 1, heldOffUntil: at(30), wanted: 3)

@@ -18,14 +18,14 @@ struct SharedService {
     @discardableResult
     mutating func exchange(
         daemon: Int32 = 1, _ results: String = "", isProbe: Bool? = nil, generation: Int? = nil, wanted: Int = 0,
-        unusedProbes: Int = 0, timeout: TimeSpan = .seconds(30), inUse: Int = 0
+        unusedProbes: Int = 0, timeout: TimeSpan = .seconds(30), inUse: Int = 0, late: Int = 0
     ) -> ServiceGrant {
         let results = results.map {
             result($0, isProbe: isProbe ?? (state.breaker.state == .halfOpen), generation: generation)
         }
         return state.exchange(
             ServiceReport(
-                daemon: daemon, results: results, inUse: inUse, wanted: wanted, longestTimeout: timeout,
+                daemon: daemon, results: results, inUse: inUse, wanted: wanted, late: late, longestTimeout: timeout,
                 unusedProbes: unusedProbes), settings: settings, now: now)
     }
 
