@@ -7,13 +7,15 @@ import Testing
         "password", "userPassword", "PASSWORD", "client_secret", "token", "accessToken", "access-token", "apikey",
         "apiKey", "api_key", "X-Api-Key", "Authorization", "Proxy-Authorization", "pan", "cardPan", "card_pan", "PAN",
         "cvv", "cvc2", "cardNumber", "card-number", "card", "passphrase", "awsCredentials", "privateKey",
+        "pwd", "X-Auth", "accessKey", "session_id", "pin", "cardPin", "otp", "jwt", "X-Signature",
     ])
     func hidden(_ name: String) {
         #expect(SecretMask.isSecret(name))
     }
 
     @Test(arguments: [
-        "company", "pancake", "expand", "japan", "orderId", "cardinal", "cardId", "key", "author", "pass", "", "-",
+        "company", "pancake", "expand", "japan", "orderId", "cardinal", "cardId", "key", "author", "pass", "spin",
+        "opinion", "session", "", "-",
         "née",
     ])
     func shown(_ name: String) {
@@ -32,9 +34,20 @@ import Testing
         ("https://user:geheim@h/a@b", "https://***@h/a@b"),
         ("http://h/a?api_key=&flag&cvc=1=2", "http://h/a?api_key=***&flag&cvc=***"),
         ("http://h/a?", "http://h/a?"), ("", ""), ("http://a@b@h", "http://***@h"), ("?token=1", "?token=***"),
+        ("http://h/a?api%20key=1&acc%65sskey=2&x%=3&%=4", "http://h/a?api%20key=***&acc%65sskey=***&x%=3&%=4"),
+        ("http://u:p@h?token=a#access_token=b&x=c", "http://***@h?token=***#access_token=***&x=c"),
+        ("http://h/#a", "http://h/#a"),
     ])
     func urls(_ url: String, _ expected: String) {
         #expect(SecretMask.url(url) == expected)
+    }
+
+    @Test func urlsInTexts() {
+        #expect(
+            SecretMask.json(.array([.string("see https://u:pw@h/a?token=t&x=1  or http://h/b")]))
+                == .array([.string("see https://***@h/a?token=***&x=1  or http://h/b")]))
+        #expect(SecretMask.header("Referer", value: "http://u:pw@h/?apiKey=1") == "http://***@h/?apiKey=***")
+        #expect(SecretMask.json(.string("a?token=1")) == .string("a?token=1"))
     }
 
     @Test func bodiesAtAnyDepth() throws {

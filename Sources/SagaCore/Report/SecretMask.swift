@@ -3,16 +3,17 @@ import JSON
 /// Replaces what must not be shown by `***`, going by the names of headers and members.
 ///
 /// A name is secret when, whatever its case and punctuation, it holds a word such as `password`, `token` or `apiKey`,
-/// when one of its words is a card's number or code (`pan` hides `cardPan` and not `company`), or when it is `card`.
+/// when one of its words is a card's number or code (`pan` hides `cardPan` and not `company`), a `pin` or the like, or
+/// when it is `card`. URLs, wherever they stand, lose their user and the values of secret items.
 public enum SecretMask {
     /// What is shown instead.
     public static let mask = "***"
 
     private static let parts = [
         "password", "passwd", "passphrase", "secret", "token", "apikey", "authorization", "credential", "privatekey",
-        "cardnumber",
+        "cardnumber", "accesskey", "sessionid", "sessionkey", "signature",
     ]
-    private static let words = ["pan", "cvv", "cvv2", "cvc", "cvc2"]
+    private static let words = ["pan", "cvv", "cvv2", "cvc", "cvc2", "pwd", "pin", "otp", "jwt", "auth"]
     private static let secretHeaders = ["cookie", "set-cookie"]
 
     /// Whether the value of a member, a query's item or a header of this name isn't shown.
@@ -25,7 +26,7 @@ public enum SecretMask {
 
     /// A header's value as it may be shown.
     public static func header(_ name: String, value: String) -> String {
-        secretHeaders.contains(name.lowercased()) || isSecret(name) ? mask : value
+        secretHeaders.contains(name.lowercased()) || isSecret(name) ? mask : text(value)
     }
 
     /// A JSON value with the value of each secret member replaced, at any depth.
@@ -35,19 +36,54 @@ public enum SecretMask {
         case .object(let object):
             return .object(
                 JSONObject(object.members.map { ($0.key, isSecret($0.key) ? .string(mask) : json($0.value)) }))
+        case .string(let text): return .string(Self.text(text))
         default: return value
         }
     }
 
-    /// A URL without its user's name and password, and with the values of secret items of its query replaced.
+    /// A text with the URLs in it as `url(_:)` shows them.
+    static func text(_ text: String) -> String {
+        guard text.firstRange(of: "://") != nil else { return text }
+        return text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            word.firstRange(of: "://") == nil ? String(word) : url(String(word))
+        }.joined(separator: " ")
+    }
+
+    /// A URL without its user's name and password, and with the values of secret items of its query and its fragment,
+    /// which OAuth puts tokens into, replaced.
     public static func url(_ url: String) -> String {
-        guard let question = url.firstIndex(of: "?") else { return withoutUser(url) }
-        let items = url[url.index(after: question)...].split(separator: "&", omittingEmptySubsequences: false)
-        let shown = items.map { item in
-            guard let equals = item.firstIndex(of: "="), isSecret(String(item[..<equals])) else { return String(item) }
-            return "\(item[..<equals])=\(mask)"
+        guard let begin = url.firstIndex(where: { $0 == "?" || $0 == "#" }) else { return withoutUser(url) }
+        var shown = withoutUser(String(url[..<begin]))
+        var rest = url[begin...]
+        while let separator = rest.first {
+            let item = rest.dropFirst().prefix { !"?&#".contains($0) }
+            shown.append(separator)
+            shown += queryItem(item)
+            rest = rest[item.endIndex...]
         }
-        return withoutUser(String(url[..<question])) + "?" + shown.joined(separator: "&")
+        return shown
+    }
+
+    private static func queryItem(_ item: Substring) -> String {
+        guard let equals = item.firstIndex(of: "="), isSecret(percentDecoded(item[..<equals])) else {
+            return String(item)
+        }
+        return "\(item[..<equals])=\(mask)"
+    }
+
+    /// RFC 3986 §2.1, to read a name; what isn't an escape stays.
+    private static func percentDecoded(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = Substring(text).utf8
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), rest.count >= 2, let code = UInt8(Substring(rest.prefix(2)), radix: 16) {
+                bytes.append(code)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// RFC 3986 §3.2: the authority stands between `//` and the next `/`, the user before its last `@`.
