@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import SagaCore
 import SagaPostgres
@@ -10,7 +11,7 @@ import Testing
 
     /// Starts an order that is stuck on undoing `reserve`.
     @discardableResult
-    private static func stuck(_ program: SagaProgram, _ key: String, error: String = "Refused") async throws -> SagaID {
+    static func stuck(_ program: SagaProgram, _ key: String, error: String = "Refused") async throws -> SagaID {
         let id = try await program.startSaga("order", key: key)
         try await program.append(
             [
@@ -222,6 +223,24 @@ import Testing
         #expect(again.status == 0)
         #expect(
             again.output.hasSuffix("\(5 - done) matched: \(5 - done) changed, 0 already so, 0 refused, 0 failed\n"))
+        await program.remove()
+    }
+
+    /// What is written piece by piece is a whole document however it ends.
+    @Test(arguments: [SIGINT, SIGTERM])
+    func interruptedItsDocumentIsWhole(_ signal: Int32) async throws {
+        let program = try await SagaProgram.withDefinitions()
+        for index in 1...3 { try await Self.stuck(program, "k\(index)") }
+        let running = try program.start(["retry", "--status", "stuck", "--yes", "--rate", "1", "--format", "json"])
+        let retried = "SELECT count(*) FROM saga.event WHERE type = 21"
+        while try await program.pool.query(retried).rows.first?.decode(0, as: Int.self) == 0 {}
+        running.signal(signal)
+        let end = await running.ending()
+        #expect(end.status == 128 + signal)
+        let document = try JSON.parse(end.output)
+        let sagas = try #require(document["sagas"]?.arrayValue)
+        #expect(sagas.allSatisfy { $0["result"] == .string("changed") })
+        #expect(end.output.hasSuffix(#"],"changed":\#(sagas.count),"alreadySo":0,"refused":0,"failed":0}"# + "\n"))
         await program.remove()
     }
 

@@ -39,12 +39,14 @@ struct OperatorBulk {
             report.nothing()
             return ExitStatus.done
         }
-        let summary = BulkSummary(found: found, intention: "\(call.name): \(call.intention)", terminal: .output).lines
         let asks = !bulk.yes && !bulk.dryRun
-        if !options.format.isJSON {
-            Output.lines(summary)
-        } else if asks, Confirmation.isPossible {
-            Output.error(summary.joined(separator: "\n"))
+        func summary(_ terminal: Terminal) -> [String] {
+            BulkSummary(found: found, intention: "\(call.name): \(call.intention)", terminal: terminal).lines
+        }
+        if !options.format.isJSON { Output.lines(summary(.output)) }
+        // Nobody is asked about what they can't see.
+        if asks, Confirmation.isPossible, options.format.isJSON || !Terminal.output.isTerminal {
+            Output.error(summary(.error).joined(separator: "\n"))
         }
         if bulk.dryRun {
             report.dryRun(found.sample)
@@ -62,7 +64,7 @@ struct OperatorBulk {
         throw CommandFailure("no saga is named \"\(name)\"\(hint)")
     }
 
-    /// Goes through all matches, a page at a time, until there are no more or the user presses Ctrl-C.
+    /// Goes through all matches, a page at a time, until there are no more or a signal ends it.
     private func act(
         on count: Int, through last: SagaID, _ reader: SagaReader, _ sagaOperator: SagaOperator,
         _ report: inout BulkReport
@@ -88,7 +90,7 @@ struct OperatorBulk {
             throw error
         }
         report.end(isInterrupted: interruption.isNoted)
-        if interruption.isNoted { return ExitStatus.interrupted }
+        if let status = interruption.exitStatus { return status }
         return report.hasFailed ? ExitStatus.refused : ExitStatus.done
     }
 
