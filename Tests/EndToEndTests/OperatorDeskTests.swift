@@ -144,7 +144,7 @@ import Testing
                     status: 1, output: "",
                     errors:
                         "saga: the compensation of reserve may have happened as it was called, so it can't be called "
-                        + "otherwise; find out, and state it: saga resolve … reserve --undone when it was undone, "
+                        + "otherwise; find out, and state it: saga resolve \(id) reserve --undone when it was undone, "
                         + "else --done\n"))
         #expect(try await test.types(id) == before)
         #expect(try await test.saga("resolve", "lost", "reserve", "--undone", "--reason", "seen").status == 0)

@@ -197,6 +197,16 @@ import Testing
             try await program.run("retry", "k", "--input-patch", "nowhere.json")
                 == Run(1, error: "saga: can't read nowhere.json: No such file or directory\n")
         )
+        #expect(
+            try await program.run("retry", "k", "--input-patch", " ") == Run(1, error: "saga: the patch is empty\n"))
+        #expect(
+            try await program.run("retry", "k", "--input-patch", "[1")
+                == Run(
+                    1,
+                    error:
+                        "saga: the patch isn't JSON: line 1, column 3: expected ',' or ']' after an array element, found the end of the text\n"
+                )
+        )
         await program.remove()
     }
 }

@@ -133,9 +133,12 @@ import Testing
         let report = try #require(StuckReport(state, definition: definition, now: Fixtures.at(60)))
         #expect(report.operations.map(\.request) == [nil])
         #expect(
-            report.choices.map(\.leadsTo) == [
-                "goes forward: calls receipt", "ends completed", "goes forward: calls receipt",
-                "ends terminated; stays done: withdraw, deposit",
+            report.choices.map { [$0.command.replacing(Self.id, with: "ID"), $0.leadsTo] } == [
+                ["saga retry ID", "goes forward: calls receipt"],
+                ["saga retry ID --input-patch FILE", "goes forward: calls receipt"],
+                ["saga resolve ID receipt --done --reason TEXT", "ends completed"],
+                ["saga resolve ID receipt --undone --reason TEXT", "goes forward: calls receipt"],
+                ["saga terminate ID --reason TEXT", "ends terminated; stays done: withdraw, deposit"],
             ]
         )
     }
@@ -155,11 +158,13 @@ import Testing
             ]
         )
         let report = try #require(StuckReport(state, definition: definition, now: Fixtures.at(10)))
+        let wait = "waits until 2026-01-01T00:00:33.000Z, then goes on undoing: calls the compensation of "
         #expect(
-            report.choices.prefix(3).map(\.leadsTo) == [
-                "waits until 2026-01-01T00:00:33.000Z, then goes on undoing: calls the compensation of charge",
-                "waits until 2026-01-01T00:00:33.000Z, then goes on undoing: calls the compensation of charge",
-                "waits until 2026-01-01T00:00:33.000Z, then goes on undoing: calls the compensation of reserve",
+            report.choices.map { [$0.command.replacing(Self.id, with: "ID"), $0.leadsTo] } == [
+                ["saga retry ID", wait + "charge"], ["saga retry ID --input-patch FILE", wait + "charge"],
+                ["saga resolve ID charge --done --reason TEXT", wait + "charge"],
+                ["saga resolve ID charge --undone --reason TEXT", wait + "reserve"],
+                ["saga terminate ID --reason TEXT", "ends terminated; stays done: reserve; stays in doubt: charge"],
             ]
         )
     }

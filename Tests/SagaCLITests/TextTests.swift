@@ -160,6 +160,8 @@ import Testing
                 This saga needs a person: it is stuck on reserve.
                   # try again what failed -> goes on undoing: calls the compensation of reserve (attempt 2)
                   saga retry 01900000-0000-7000-8000-000000000001
+                  # the same with data mended by a merge patch -> goes on undoing: calls the compensation of reserve (attempt 2)
+                  saga retry 01900000-0000-7000-8000-000000000001 --input-patch FILE
                   # its effect stands: undo it again -> goes on undoing: calls the compensation of reserve (attempt 2)
                   saga resolve 01900000-0000-7000-8000-000000000001 reserve --done --reason TEXT
                   # its effect is gone, undone by hand -> ends compensated
@@ -236,5 +238,21 @@ import Testing
                 Oldest waiting: order 01900000-0000-7000-8000-000000000001: due in 40s
                 """
         )
+    }
+
+    /// A participant may name each of its errors anew.
+    @Test func overviewShowsTheOldestGroupsAndCountsTheRest() {
+        let groups = (1...22).map { number in
+            Overview.Attention(
+                saga: "order", step: "charge", error: "E\(number)", count: number, oldest: Fixtures.at(number))
+        }
+        let overview = Overview(sagas: [:], attention: groups, oldestDue: nil, daemons: [])
+        let lines = OverviewText(overview: overview, now: Fixtures.at(60), terminal: .plain).lines
+        #expect(
+            Array(lines[40...43]) == [
+                "     20  order  charge  E20    40s ago",
+                "      saga retry --saga order --status stuck --step charge --error E20",
+                "  … and 2 more such groups with 43 sagas", "",
+            ])
     }
 }

@@ -17,10 +17,10 @@ extension SagaState {
             let name = definition.steps[operation.step].name
             let (what, way) =
                 operation.side == .action
-                ? ("step \(name)", "find out, and state it: saga resolve … \(name) --done or --undone")
+                ? ("step \(name)", "find out, and state it: saga resolve \(id) \(name) --done or --undone")
                 : (
                     "the compensation of \(name)",
-                    "find out, and state it: saga resolve … \(name) --undone when it was undone, else --done"
+                    "find out, and state it: saga resolve \(id) \(name) --undone when it was undone, else --done"
                 )
             return .refused(
                 "\(what) may have happened as it was called, so it can't be called otherwise; \(way)")

@@ -1,3 +1,5 @@
+import JSON
+
 extension StuckReport {
     /// What a person can do, each tried out on the state: nothing of it happens.
     static func choices(
@@ -10,6 +12,10 @@ extension StuckReport {
             choices.append(Choice(command: text, meaning: meaning, leadsTo: leadsTo))
         }
         add(.retry, "saga retry \(state.id)", meaning: "try again what failed")
+        // Whether it is taken depends on what was sent, not on what is changed.
+        add(
+            .retryPatched(RawJSON(.object(JSONObject()))), "saga retry \(state.id) --input-patch FILE",
+            meaning: "the same with data mended by a merge patch")
         for operation in operations {
             let name = definition.steps[operation.step].name
             let command = "saga resolve \(state.id) \(name)"

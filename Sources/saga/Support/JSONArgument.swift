@@ -7,8 +7,10 @@ enum JSONArgument {
     ///
     /// - Throws: as `read(_:what:)`.
     static func readPatch(_ argument: String) throws(CommandFailure) -> RawJSON {
-        let isAsItStands =
-            argument == "-" || argument.hasPrefix("@") || argument.drop(while: \.isWhitespace).first == "{"
+        guard let first = argument.first(where: { !$0.isWhitespace }) else {
+            throw CommandFailure("the patch is empty")
+        }
+        let isAsItStands = argument == "-" || "@{[\"".contains(first)
         return try read(isAsItStands ? argument : "@" + argument, what: "the patch")
     }
 

@@ -7,6 +7,9 @@ struct OverviewText {
     let now: Instant
     let terminal: Terminal
 
+    /// So many groups are shown: a participant that puts a number into the names of its errors makes one of each.
+    private static let shownGroups = 20
+
     var lines: [String] {
         var lines: [String] = []
         if !overview.attention.isEmpty { lines += attention + [""] }
@@ -21,7 +24,8 @@ struct OverviewText {
             .init("STUCK", isNumeric: true), .init("SAGA", minimum: 12), .init("STEP", minimum: 12),
             .init("ERROR", minimum: 16), .init("SINCE"),
         ])
-        for item in overview.attention {
+        let groups = overview.attention.prefix(Self.shownGroups)
+        for item in groups {
             table.add([
                 .init(String(item.count), .boldRed), .init(item.saga), .init(item.step ?? ""), .init(item.error),
                 .init(item.oldest.relative(to: now)),
@@ -31,8 +35,13 @@ struct OverviewText {
         let rows = table.lines(for: terminal)
         var lines = ["\(title) (look first: \(lookCommand.sanitized))"]
         lines += rows.prefix(1).map { "  \($0)" }
-        for (row, item) in zip(rows.dropFirst(), overview.attention) {
+        for (row, item) in zip(rows.dropFirst(), groups) {
             lines += ["  \(row)", "      \(item.retryCommand.sanitized)"]
+        }
+        let rest = overview.attention.dropFirst(Self.shownGroups)
+        if !rest.isEmpty {
+            let sagas = rest.reduce(0) { $0 + $1.count }
+            lines.append("  … and \(rest.count) more such groups with \(sagas) \(sagas == 1 ? "saga" : "sagas")")
         }
         return lines
     }

@@ -154,7 +154,7 @@ import Testing
             saga.result(of: patch)
                 == .refused(
                     "the compensation of a may have happened as it was called, so it can't be called otherwise; find "
-                        + "out, and state it: saga resolve … a --undone when it was undone, else --done"))
+                        + "out, and state it: saga resolve \(sagaID) a --undone when it was undone, else --done"))
         // The effect of a stands: then no undo of it had any, and the next refusal can be mended.
         saga.command(
             .resolve(step: "a", .done, output: nil), then: ["undo a resolved done", "begin undo a #3"],
@@ -173,7 +173,7 @@ import Testing
             saga.result(of: .retryPatched(json("{}")))
                 == .refused(
                     "step p may have happened as it was called, so it can't be called otherwise; find out, and state "
-                        + "it: saga resolve … p --done or --undone"))
+                        + "it: saga resolve \(sagaID) p --done or --undone"))
     }
 
     @Test func whatIsNotStuckIsNotPatched() {
