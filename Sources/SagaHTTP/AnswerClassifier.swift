@@ -93,9 +93,11 @@ public enum AnswerClassifier {
         var bytes: [UInt8] = []
         if case .whole(let whole) = body { bytes = whole }
         let document = ErrorDocument(body: bytes, headers: headers)
+        // Many participants quote what they were sent, and messages go on to logs and to receivers of alerts.
+        let message = document.message ?? describe(status, PlainText.excerpt(of: SecretMask.body(bytes)))
         return Answer.Refusal(
             error: document.name ?? EngineError.http(status),
-            message: document.message ?? describe(status, PlainText.excerpt(of: bytes)),
+            message: SecretMask.text(message),
             isRetryable: row.isRetryable,
             retryAfter: RetryAfter.wait(in: headers),
             health: status == 429 ? .failure : nil

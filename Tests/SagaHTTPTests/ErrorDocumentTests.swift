@@ -75,7 +75,16 @@ import Testing
 
     static let excerpts: [(body: [UInt8], message: String)] = [
         (Array("upstream connect\r\n\terror\u{1B}[0m".utf8), "HTTP 502 Bad Gateway: upstream connect error [0m"),
-        (Array(#"{"code":5}"#.utf8), #"HTTP 502 Bad Gateway: {"code":5}"#),
+        (Array(#"{"code": 5}"#.utf8), #"HTTP 502 Bad Gateway: {"code": 5}"#),
+        (
+            Array(#"{"errors": [{"input": {"cardNumber": "4111", "sku": 0.10}}]}"#.utf8),
+            #"HTTP 502 Bad Gateway: {"errors":[{"input":{"cardNumber":"***","sku":0.10}}]}"#
+        ),
+        (
+            Array(#"{"message": "can't reach postgres://app:geheim@db/shop"}"#.utf8),
+            "can't reach postgres://***@db/shop"
+        ),
+        (Array("see https://u:p@h/a?token=t".utf8), "HTTP 502 Bad Gateway: see https://***@h/a?token=***"),
         ([0x1F, 0x8B, 0x08, 0xFF, 0x00, 0x41], "HTTP 502 Bad Gateway"),
         (Array(" \n ".utf8), "HTTP 502 Bad Gateway"),
         (

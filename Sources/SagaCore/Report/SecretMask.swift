@@ -41,8 +41,15 @@ public enum SecretMask {
         }
     }
 
+    /// A body as a message may quote it: JSON as `json(_:)` shows it, anything else, and JSON without secrets, as it is.
+    public static func body(_ bytes: [UInt8]) -> [UInt8] {
+        guard let value = try? JSON.parse(bytes) else { return bytes }
+        let shown = json(value)
+        return shown == value ? bytes : shown.serialized()
+    }
+
     /// A text with the URLs in it as `url(_:)` shows them.
-    static func text(_ text: String) -> String {
+    public static func text(_ text: String) -> String {
         guard text.firstRange(of: "://") != nil else { return text }
         return text.split(separator: " ", omittingEmptySubsequences: false).map { word in
             word.firstRange(of: "://") == nil ? String(word) : url(String(word))
