@@ -7,7 +7,7 @@ import Testing
         "password", "userPassword", "PASSWORD", "client_secret", "token", "accessToken", "access-token", "apikey",
         "apiKey", "api_key", "X-Api-Key", "Authorization", "Proxy-Authorization", "pan", "cardPan", "card_pan", "PAN",
         "cvv", "cvc2", "cardNumber", "card-number", "card", "passphrase", "awsCredentials", "privateKey",
-        "pwd", "X-Auth", "accessKey", "session_id", "pin", "cardPin", "otp", "jwt", "X-Signature",
+        "pwd", "X-Auth", "accessKey", "session_id", "pin", "cardPin", "otp", "jwt", "X-Signature", "X-Session",
     ])
     func hidden(_ name: String) {
         #expect(SecretMask.isSecret(name))
@@ -15,8 +15,7 @@ import Testing
 
     @Test(arguments: [
         "company", "pancake", "expand", "japan", "orderId", "cardinal", "cardId", "key", "author", "pass", "spin",
-        "opinion", "session", "", "-",
-        "née",
+        "opinion", "sessions", "", "-", "née",
     ])
     func shown(_ name: String) {
         #expect(!SecretMask.isSecret(name))

@@ -4,7 +4,7 @@ import JSON
 ///
 /// A name is secret when, whatever its case and punctuation, it holds a word such as `password`, `token` or `apiKey`,
 /// when one of its words is a card's number or code (`pan` hides `cardPan` and not `company`), a `pin` or the like, or
-/// when it is `card`. URLs, wherever they stand, lose their user and the values of secret items.
+/// when it is `card` or `session`. URLs, wherever they stand, lose their user and the values of secret items.
 public enum SecretMask {
     /// What is shown instead.
     public static let mask = "***"
@@ -21,7 +21,7 @@ public enum SecretMask {
         let words = split(name)
         let joined = words.joined()
         return parts.contains { joined.contains($0) } || words.contains { Self.words.contains($0) }
-            || joined == "card"
+            || ["card", "session", "xsession"].contains(joined)
     }
 
     /// A header's value as it may be shown.
