@@ -15,10 +15,10 @@ LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/saga
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench lint format release install uninstall clean
+.PHONY: help setup build demo test bench show-sick-service lint format release install uninstall clean
 
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-17s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building needs beside Swift (as root or with sudo); quick when all is there
 	@scripts/setup
@@ -37,6 +37,10 @@ bench: ## Measure against DBOS, a hand-written baseline and PostgreSQL itself (B
 	@scripts/setup --benchmarks
 	$(SWIFT) build -c release $(CHECKED_FLAGS)
 	@Benchmarks/run --programs "$$($(SWIFT) build -c release $(CHECKED_FLAGS) --show-bin-path)" $(BENCH_FLAGS)
+
+show-sick-service: setup ## Show what a sick service sees of 2,000 sagas and three daemons (SHOW_FLAGS='--sagas 500')
+	$(SWIFT) build -c release $(CHECKED_FLAGS)
+	@Benchmarks/sick-service --programs "$$($(SWIFT) build -c release $(CHECKED_FLAGS) --show-bin-path)" $(SHOW_FLAGS)
 
 lint: ## Report what isn't formatted as the rest
 	$(SWIFT) format lint --recursive --parallel Sources Tests Benchmarks/Sources sql Package.swift
