@@ -31,8 +31,8 @@ import Testing
         }
         let daemons = try await test.daemons(3)
         try test.service.set(.well(50_000))
-        _ = try await test.start("order", 75)
-        _ = try await test.start("subscription", 75)
+        _ = try await test.start("order", 60)
+        _ = try await test.start("subscription", 60)
         try await test.until("the first calls") { test.service.arrivals.count >= 20 }
         let sick = Date().timeIntervalSince1970
         for mode in [SickService.Mode.failing("503 Service Unavailable"), .hanging, .refusing] {
@@ -41,7 +41,7 @@ import Testing
         }
         try test.service.set(.well(50_000))
         let well = Date().timeIntervalSince1970
-        try await test.untilCompleted(150)
+        try await test.untilCompleted(120)
         await test.stop(daemons)
 
         let arrivals = test.service.arrivals
@@ -50,7 +50,7 @@ import Testing
         let begun = try await test.begun()
         #expect((begun.map(\.attempt).max() ?? 0) <= attempts)
         let byKey = Dictionary(grouping: arrivals, by: \.key).mapValues(\.count)
-        #expect(byKey.count == 150, "one key a saga")
+        #expect(byKey.count == 120, "one key a saga")
         #expect((byKey.values.max() ?? 0) <= attempts)
         let events = try await test.breakerEvents()
         #expect(try await test.query("SELECT count(*)::text FROM saga.service") == [["1"]], "both share the breaker")
@@ -129,7 +129,7 @@ import Testing
 
     @Test func anOpenBreakerStaysOpenWhenAllDaemonsStartAnew() async throws {
         let test = try await SickInstallation()
-        try test.define("order", settings: settings(wait: "4s"))
+        try test.define("order", settings: settings(wait: "3s"))
         let first = try await test.daemons(3)
         try test.service.set(.failing("503 Service Unavailable"))
         _ = try await test.start("order", 6)
