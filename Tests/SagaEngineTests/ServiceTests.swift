@@ -169,6 +169,49 @@ private func calling(
         for saga in sagas { #expect(try await harness.state(saga)?.status == .completed) }
     }
 
+    /// Slots lie ahead while reports go by: when the last sagas wait for theirs, nothing else is in use.
+    @Test func slotsThatAreStillToComeKeepTheirPermits() async throws {
+        let harness = await EngineHarness(
+            calling(1) {
+                $0.rateLimit = RateLimit(calls: 7, per: .seconds(1))
+                $0.maxConcurrent = 6
+            })
+        let witness = Witness(harness.clock) { _ in done }
+        _ = try await run(harness, witness, sagas: 8, daemons: 1)
+        let times = witness.arrivals.map(\.at)
+        #expect(times.count == 8)
+        #expect((times.last ?? 0) - (times.first ?? 0) < 2_000_000, "8 calls, 0.143 s apart")
+        #expect(witness.most(within: 1_000_000) <= 8)
+    }
+
+    /// A call that missed its slot before the breaker opened goes out beside no probe.
+    @Test func aLateCallWaitsUntilTheServiceIsWell() async throws {
+        let harness = await EngineHarness(
+            calling(1) {
+                $0.rateLimit = RateLimit(calls: 100, per: .seconds(1))
+                $0.circuitBreaker?.permittedNumberOfCallsInHalfOpenState = 1
+                $0.circuitBreaker?.waitDurationInOpenState = .milliseconds(500)
+            })
+        let clock = harness.clock
+        let isSick = Switch(true)
+        let witness = Witness(clock) { _ in isSick.isOn ? sick : done }
+        let late = await harness.store.start(harness.definitionID)
+        await harness.store.holdCommits(of: late)
+        let sagas = try await run(harness, witness, sagas: 5, daemons: 1) {
+            while witness.arrivals.count < 5 { await clock.sleep(until: clock.now() + 1_000) }
+            await clock.sleep(until: clock.now() + 200_000)
+            await harness.store.releaseCommits()
+            while witness.arrivals.count < 8 { await clock.sleep(until: clock.now() + 1_000) }
+            isSick.isOn = false
+        }
+        try await harness.wait(for: late, "ended") { $0.status.isEnded }
+        for saga in sagas + [late] { #expect(try await harness.state(saga)?.status == .completed) }
+        let probes = witness.arrivals.map(\.at).dropFirst(5).prefix(3)
+        for (before, after) in zip(probes, probes.dropFirst()) {
+            #expect(after - before >= 500_000, "one in each half-open phase: \(probes)")
+        }
+    }
+
     @Test func retryAfterMovesTheWholeService() async throws {
         let harness = await EngineHarness(calling(1) { $0.maxConcurrent = 1 })
         let clock = harness.clock

@@ -26,6 +26,10 @@ final class ServiceGate {
     private(set) var probes = 0
     /// Calls at once; nil without a limit.
     private(set) var permits: Int?
+    /// Permits that the last report kept for the slots and probes that were left.
+    private var reserved = 0
+    /// Until when the probes may be handed out.
+    private var probesUntil = Instant(microseconds: .min)
     /// A report is under way: what it told as in use is all that is this daemon's.
     private(set) var isReporting = false
     /// Instants at which one call each may go out, the first one first.
@@ -129,10 +133,10 @@ final class ServiceGate {
         guard closedUntil(now) == nil, breaker != .open, !isSuspect else { return nil }
         let isProbe = breaker == .halfOpen
         if isProbe || hasLimits, now > validUntil { return nil }
-        if isProbe, probes == 0 { return nil }
+        if isProbe, probes == 0 || now > probesUntil { return nil }
         // The others take a permit or probe back when the longest call that was told of is over.
         if isProbe || permits != nil, timeout > grantedTimeout { return nil }
-        if let permits, isReporting || calls.count + ticketsOut >= permits { return nil }
+        if permits != nil, isReporting || permitsLeft == 0 { return nil }
         var slot: Instant?
         if settings.rateLimit != nil {
             // What is left of a slot has to last for a commit.
@@ -142,8 +146,18 @@ final class ServiceGate {
             slot = first
         }
         if isProbe { probes -= 1 }
+        reserved = max(0, reserved - 1)
         ticketsOut += 1
-        return Ticket(generation: generation, isProbe: isProbe, slot: slot, validUntil: validUntil)
+        return Ticket(
+            generation: generation, isProbe: isProbe, slot: slot,
+            validUntil: isProbe ? min(validUntil, probesUntil) : validUntil)
+    }
+
+    /// How many calls may still begin for all that `maxConcurrent` says.
+    ///
+    /// What was reported as reserved is held by the books, even where the grant is below what is in use.
+    private var permitsLeft: Int {
+        permits.map { max($0 - calls.count - ticketsOut, reserved, 0) } ?? .max
     }
 
     /// The ticket's turn wasn't wanted after all.
@@ -243,22 +257,18 @@ final class ServiceGate {
             waiter.isReported = true
             waiting += 1
         }
-        if now > validUntil { slots = [] }
-        dropMissedSlots(now)
-        // Whoever wanted them is gone: others may need them to learn how the service is.
-        let surplus = now > validUntil ? probes : max(0, probes - waiting - (hasParked ? parked : 0))
-        unusedProbes += surplus
-        probes -= surplus
+        let turns = keepTurns(wanted: waiting + (hasParked ? parked : 0), now)
+        // Else the grant would have no permit for those who wait for them.
+        reserved = permits == nil ? 0 : turns
         reportedTimeout = longestTimeout
         var report = ServiceReport(daemon: daemon, longestTimeout: longestTimeout)
         report.results = results
         report.heldOffUntil = quietUntil
-        report.inUse = calls.count + ticketsOut
+        report.inUse = calls.count + ticketsOut + reserved
         report.inUseUntil = calls.values.map(\.until).max()
         // The slots that are left are for whoever is late first.
         report.late = isHealthy ? max(0, late.count - slots.count) : 0
-        report.wanted = max(
-            0, waiting + (hasParked ? parked : 0) - probes - max(0, slots.count - late.count))
+        report.wanted = max(0, waiting + (hasParked ? parked : 0) - turns)
         report.unusedProbes = unusedProbes
         reported = results
         results = []
@@ -268,10 +278,29 @@ final class ServiceGate {
         return report
     }
 
+    /// Keeps of the turns that were granted and not handed out those that can be used and are wanted.
+    ///
+    /// Others may need the rest, and a turn that can't be used would hold up the asking for another.
+    /// - Returns: how many there are, those of late calls not counted: they have their permits.
+    private func keepTurns(wanted: Int, _ now: Instant) -> Int {
+        if now > validUntil { slots = [] }
+        dropMissedSlots(now)
+        let most = now > validUntil ? 0 : min(wanted, permitsLeft)
+        var kept = breaker == .halfOpen && now <= probesUntil ? min(probes, most) : 0
+        if settings.rateLimit != nil { kept = min(kept, slots.count) }
+        unusedProbes += probes - kept
+        probes = kept
+        guard settings.rateLimit != nil, breaker != .halfOpen else { return kept }
+        let ofLate = min(late.count, slots.count)
+        slots.removeLast(max(0, slots.count - ofLate - permitsLeft))
+        return slots.count - ofLate
+    }
+
     /// The exchange didn't come about: what it told is told the next time.
     func restore(_ report: ServiceReport) {
         isReporting = false
         reported = []
+        reserved = 0
         validUntil = Instant(microseconds: .min)
         results = report.results + results
         if let quiet = report.heldOffUntil { holdOff(until: quiet) }
@@ -285,6 +314,7 @@ final class ServiceGate {
         grantedTimeout = reportedTimeout
         failing = nil
         if grant.generation != generation { probes = 0 }
+        if grant.probes > 0 { probesUntil = probes == 0 ? grant.validUntil : min(probesUntil, grant.validUntil) }
         breaker = grant.breaker
         generation = grant.generation
         nextProbe = grant.nextProbe
@@ -302,7 +332,7 @@ final class ServiceGate {
         (probes, permits, slots, validUntil, ticketsOut, unusedProbes) = (0, nil, [], Instant(microseconds: .min), 0, 0)
         (calls, results, reported, isSuspect, room, late) = ([:], [], [], false, [], [])
         (readAt, hasParked, quietUntil, isReporting) = (Self.longAgo, false, nil, false)
-        (grantedTimeout, failing) = (.zero, nil)
+        (grantedTimeout, failing, reserved) = (.zero, nil, 0)
     }
 }
 
