@@ -169,21 +169,6 @@ private func calling(
         for saga in sagas { #expect(try await harness.state(saga)?.status == .completed) }
     }
 
-    /// Slots lie ahead while reports go by: when the last sagas wait for theirs, nothing else is in use.
-    @Test func slotsThatAreStillToComeKeepTheirPermits() async throws {
-        let harness = await EngineHarness(
-            calling(1) {
-                $0.rateLimit = RateLimit(calls: 7, per: .seconds(1))
-                $0.maxConcurrent = 6
-            })
-        let witness = Witness(harness.clock) { _ in done }
-        _ = try await run(harness, witness, sagas: 8, daemons: 1)
-        let times = witness.arrivals.map(\.at)
-        #expect(times.count == 8)
-        #expect((times.last ?? 0) - (times.first ?? 0) < 2_000_000, "8 calls, 0.143 s apart")
-        #expect(witness.most(within: 1_000_000) <= 8)
-    }
-
     /// A call that missed its slot before the breaker opened goes out beside no probe.
     @Test func aLateCallWaitsUntilTheServiceIsWell() async throws {
         let harness = await EngineHarness(
