@@ -161,7 +161,10 @@ import Testing
         let test = try await SickInstallation()
         try test.define(
             "order", settings: settings(wait: "1h"),
-            action: #""timeout": "2s", "retry": {"maximumAttempts": 20, "initialInterval": "20ms", "jitter": "none"}"#)
+            action: """
+                "timeout": "2s",
+                "retry": {"maximumAttempts": 0, "initialInterval": "20ms", "maximumInterval": "50ms"}
+                """)
         let daemons = try await test.daemons(2)
         // Nobody has called it yet: it is known since it was registered.
         try await test.saga("breaker", "force-open", "payment", "--reason", "maintenance", "--actor", "ann")

@@ -10,7 +10,7 @@ import Testing
 
     static let pages = [
         "README.md", "docs/definitions.md", "docs/recipes.md", "docs/participants.md", "docs/operations.md",
-        "docs/errors.md",
+        "docs/services.md", "docs/errors.md",
     ]
 
     @Test(arguments: pages)
