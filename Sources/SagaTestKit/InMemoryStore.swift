@@ -44,6 +44,11 @@ public actor InMemoryStore: SagaStore {
     private var heldCommits: [CheckedContinuation<Void, Never>] = []
     private var holdsReadBacks = false
     private var heldReadBacks: [CheckedContinuation<Void, Never>] = []
+    private var brokenServices: Set<String> = []
+    /// Reads and writes of services' rows so far.
+    public private(set) var serviceCalls = 0
+    /// Sagas taken up so far since their service had room.
+    public private(set) var pulled = 0
 
     /// - Parameter clock: what stands for the database's clock.
     public init(clock: @escaping @Sendable () -> Instant) {
@@ -136,6 +141,19 @@ public actor InMemoryStore: SagaStore {
         held = []
         for commit in heldCommits { commit.resume() }
         heldCommits = []
+    }
+
+    /// The service's row can't be read, or can again.
+    public func breakService(_ name: String, _ isBroken: Bool = true) {
+        if isBroken { brokenServices.insert(name) } else { brokenServices.remove(name) }
+    }
+
+    /// A definition with other settings is applied.
+    public func apply(_ settings: ServiceSettings, to name: String) {
+        guard let index = services.firstIndex(where: { $0.service.name == name }) else { return }
+        let stored = services[index].stored
+        services[index].stored = StoredService(
+            id: stored.id, version: stored.version + 1, settings: settings, state: stored.state)
     }
 
     /// Reading a commit back waits until `releaseReadBacks`, as behind a server that is still at that commit.
@@ -305,6 +323,7 @@ public actor InMemoryStore: SagaStore {
     public func service(_ service: Service, under lease: Lease) throws(StoreError) -> StoredService {
         try failIfAsked()
         try fence(lease)
+        try read(service.name)
         if let row = services.first(where: { $0.service.name == service.name && $0.service.url == service.url }) {
             return row.stored
         }
@@ -317,12 +336,20 @@ public actor InMemoryStore: SagaStore {
 
     public func service(_ id: ServiceID, newerThan version: Int64) throws(StoreError) -> StoredService? {
         try failIfAsked()
-        return services.first { $0.stored.id == id && $0.stored.version > version }?.stored
+        let row = services.first { $0.stored.id == id && $0.stored.version > version }
+        try read(row?.service.name)
+        return row?.stored
+    }
+
+    private func read(_ name: String?) throws(StoreError) {
+        serviceCalls += 1
+        if let name, brokenServices.contains(name) { throw .refused("saga.service: the state isn't an object") }
     }
 
     public func write(_ update: ServiceUpdate, under lease: Lease) throws(StoreError) -> Bool {
         try failIfAsked()
         try fence(lease)
+        try read(nil)
         return write(update)
     }
 
@@ -354,6 +381,7 @@ public actor InMemoryStore: SagaStore {
             waiting.append((fewestAttemptsFirst ? awaiting.attempts : 0, awaiting.since, id))
         }
         let ids = waiting.sorted { $0 < $1 }.prefix(limit).map(\.id).sorted()
+        pulled += ids.count
         for id in ids {
             rows[id]?.owner = lease.daemon
             rows[id]?.dueAt = nil

@@ -81,12 +81,17 @@ struct EngineHarness {
     let store: InMemoryStore
     let definition: Definition
     let definitionID: DefinitionID
+    private let other: Definition?
+    let otherID: DefinitionID
 
-    init(_ definition: Definition) async {
+    /// - Parameter other: with steps of the same names.
+    init(_ definition: Definition, other: Definition? = nil) async {
         let clock = self.clock
         store = InMemoryStore { Instant(microseconds: 1_700_000_000_000_000 + clock.now()) }
         self.definition = definition
+        self.other = other
         definitionID = await store.register(Array("{}".utf8))
+        otherID = await store.register(Array("other".utf8))
     }
 
     func engine(
@@ -96,10 +101,11 @@ struct EngineHarness {
         configuration.leaseLength = .seconds(2)
         configuration.probeInterval = .milliseconds(2)
         configure(&configuration)
-        let definition = definition
+        let (definition, other) = (definition, other)
         return SagaEngine(
             configuration: configuration, store: store, invoker: invoker, clock: clock,
-            identity: DaemonIdentity(host: "here", pid: 1, version: "test"), parse: { _ in definition },
+            identity: DaemonIdentity(host: "here", pid: 1, version: "test"),
+            parse: { $0 == Array("other".utf8) ? other : definition },
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), executor: OneThread())
     }
 

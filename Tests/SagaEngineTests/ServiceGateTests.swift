@@ -1,81 +1,144 @@
+import JSON
 import SagaCore
 import Testing
 
 @testable import SagaEngine
 
-/// What a daemon tells of turns that it was granted and hasn't handed out.
-@Suite struct ServiceGateTests {
-    private let start = Instant(microseconds: 1_000_000)
+private func at(_ milliseconds: Int64) -> Instant { Instant(microseconds: 1_000_000_000 + milliseconds * 1_000) }
 
+private func key(_ attempt: Int = 1) -> ServiceGate.CallKey {
+    .init(
+        saga: SagaID(high: 1, low: 1), operation: OperationReference(step: 0, side: .action), attempt: attempt)
+}
+
+private func grant(
+    _ breaker: BreakerState = .closed, generation: Int = 1, probes: Int = 0, permits: Int? = nil, slots: [Int64] = [],
+    until: Int64
+) -> ServiceGrant {
+    ServiceGrant(
+        breaker: breaker, generation: generation, probes: probes, permits: permits, slots: slots.map(at),
+        validUntil: at(until))
+}
+
+/// What one daemon spends of what it was granted.
+@Suite struct ServiceGateTests {
     private func gate(_ configure: (inout ServiceSettings) -> Void) -> ServiceGate {
         var settings = ServiceSettings()
         configure(&settings)
-        let gate = ServiceGate(service: Service(name: "s", url: "http://s", settings: settings))
-        gate.note(timeout: .seconds(1))
-        return gate
+        return ServiceGate(service: Service(name: "s", url: "http://s", settings: settings))
     }
 
-    private func grant(_ breaker: BreakerState, at now: Instant) -> ServiceGrant {
-        ServiceGrant(breaker: breaker, generation: 2, validUntil: now + .milliseconds(500))
+    private func report(_ gate: ServiceGate, at now: Int64, parked: Int = 0) -> ServiceReport {
+        gate.report(daemon: 1, parked: parked, mayBegin: true, now: at(now))
     }
 
-    /// Reports are made while sagas wait for what was granted.
-    private func exchange(_ gate: ServiceGate, waiting: Int, at now: Instant, _ grant: ServiceGrant) -> ServiceReport {
-        gate.hasParked = true
-        let report = gate.report(daemon: 1, parked: waiting, mayBegin: true, now: now)
-        gate.took(grant, now: now)
-        return report
-    }
-
-    @Test func probesThatAreLeftKeepTheirPermits() {
-        let gate = gate { $0.maxConcurrent = 5 }
-        var first = grant(.halfOpen, at: start)
-        (first.probes, first.permits) = (2, 2)
-        _ = exchange(gate, waiting: 2, at: start, first)
-        // Nothing is left to grant, so no permit either.
-        let now = start + .milliseconds(100)
-        var second = grant(.halfOpen, at: now)
-        second.permits = 0
-        let report = exchange(gate, waiting: 2, at: now, second)
-        #expect(report.inUse == 2)
-        #expect(report.wanted == 0)
-        #expect(gate.ticket(now, timeout: .seconds(1))?.isProbe == true)
-        #expect(gate.ticket(now, timeout: .seconds(1))?.isProbe == true)
-        #expect(gate.ticket(now, timeout: .seconds(1)) == nil)
-    }
-
-    @Test func slotsThatAreStillToComeKeepTheirPermits() {
-        let gate = gate {
-            $0.maxConcurrent = 5
-            $0.rateLimit = RateLimit(calls: 10, per: .seconds(1))
-        }
-        var first = grant(.closed, at: start)
-        (first.permits, first.slots) = (2, [start + .milliseconds(100), start + .milliseconds(200)])
-        _ = exchange(gate, waiting: 2, at: start, first)
-        let now = start + .milliseconds(50)
-        var second = grant(.closed, at: now)
-        second.permits = 0
-        let report = exchange(gate, waiting: 2, at: now, second)
-        #expect(report.inUse == 2)
-        #expect(report.wanted == 0)
-        #expect(gate.ticket(now, timeout: .seconds(1)) == nil, "its time hasn't come")
-        for slot in [start + .milliseconds(100), start + .milliseconds(200)] {
-            #expect(gate.ticket(slot, timeout: .seconds(1))?.slot == slot)
-        }
-    }
-
-    /// The others take it back then, and another may go out in its place.
-    @Test func aProbeEndsWithTheGrantItCameBy() {
+    /// Only that many calls may be out when another daemon probes.
+    @Test func probesThatNobodyWantsAnyMoreGoBackAtOnce() {
         let gate = gate { _ in }
-        var first = grant(.halfOpen, at: start)
-        first.probes = 1
-        _ = exchange(gate, waiting: 1, at: start, first)
-        let now = start + .milliseconds(400)
-        _ = exchange(gate, waiting: 1, at: now, grant(.halfOpen, at: now))
-        let late = start + .milliseconds(501)
-        #expect(gate.ticket(late, timeout: .seconds(1)) == nil)
-        let report = exchange(gate, waiting: 1, at: late, grant(.halfOpen, at: late))
-        #expect(report.unusedProbes == 1)
-        #expect(report.wanted == 1)
+        _ = report(gate, at: 0)
+        gate.took(grant(.halfOpen, generation: 3, probes: 3, until: 500), now: at(0))
+        let ticket = gate.ticket(at(1), timeout: .zero)
+        #expect(ticket?.isProbe == true)
+        let told = report(gate, at: 100)
+        #expect(told.unusedProbes == 2)
+        #expect(told.inUse == 1)
+        gate.took(grant(.halfOpen, generation: 3, until: 600), now: at(100))
+        #expect(gate.ticket(at(101), timeout: .zero) == nil)
+    }
+
+    @Test func probesForSagasThatNobodyRunsAreKept() {
+        let gate = gate { _ in }
+        gate.hasParked = true
+        _ = report(gate, at: 0, parked: 3)
+        gate.took(grant(.halfOpen, generation: 3, probes: 3, until: 500), now: at(0))
+        #expect(report(gate, at: 100, parked: 3).unusedProbes == 0)
+    }
+
+    /// A failed exchange tells it again.
+    @Test func whatWasNotToldIsToldTheNextTime() {
+        let gate = gate { _ in }
+        _ = report(gate, at: 0)
+        gate.took(grant(.halfOpen, generation: 3, probes: 1, until: 500), now: at(0))
+        let told = report(gate, at: 100)
+        gate.restore(told)
+        #expect(report(gate, at: 200).unusedProbes == 1)
+    }
+
+    @Test func slotsOfLongAgoAreNobodys() {
+        let gate = gate { $0.rateLimit = RateLimit(calls: 100, per: .seconds(1)) }
+        _ = report(gate, at: 0)
+        gate.took(grant(slots: [0, 10, 20], until: 500), now: at(0))
+        // 60 ms after its slot a call may still leave.
+        #expect(gate.ticket(at(65), timeout: .zero)?.slot == at(10))
+        _ = report(gate, at: 90)
+        gate.took(grant(slots: [100], until: 590), now: at(90))
+        #expect(gate.ticket(at(95), timeout: .zero) == nil)
+        #expect(gate.ticket(at(100), timeout: .zero)?.slot == at(100))
+    }
+
+    @Test func aSlotThatWasNotWantedIsTheNextOnes() {
+        let gate = gate { $0.rateLimit = RateLimit(calls: 100, per: .seconds(1)) }
+        _ = report(gate, at: 0)
+        gate.took(grant(slots: [0, 10, 20], until: 500), now: at(0))
+        let tickets = (0..<3).compactMap { _ in gate.ticket(at(20), timeout: .zero) }
+        for ticket in tickets { gate.giveBack(ticket) }
+        #expect(gate.slots.map { $0 } == [at(0), at(10), at(20)])
+    }
+
+    /// A dead daemon's permit comes back when the longest call that it told of is over.
+    @Test func noCallIsLongerThanWhatTheOthersWereToldOf() {
+        let gate = gate { $0.maxConcurrent = 4 }
+        gate.note(timeout: .seconds(1))
+        _ = report(gate, at: 0)
+        gate.took(grant(permits: 4, until: 500), now: at(0))
+        gate.note(timeout: .seconds(60))
+        #expect(gate.ticket(at(1), timeout: .seconds(60)) == nil)
+        #expect(gate.ticket(at(1), timeout: .seconds(1)) != nil)
+        #expect(report(gate, at: 100).longestTimeout == .seconds(60))
+        gate.took(grant(permits: 4, until: 600), now: at(100))
+        #expect(gate.ticket(at(101), timeout: .seconds(60)) != nil)
+    }
+
+    /// An attempt that was given up may still be out when the next begins.
+    @Test func eachAttemptHasItsOwnPermit() throws {
+        let gate = gate { $0.maxConcurrent = 2 }
+        _ = report(gate, at: 0)
+        gate.took(grant(permits: 2, until: 500), now: at(0))
+        for attempt in 1...2 {
+            let ticket = try #require(gate.ticket(at(1), timeout: .zero))
+            gate.use(ticket, for: key(attempt), until: at(1_000))
+        }
+        #expect(gate.ticket(at(2), timeout: .zero) == nil)
+        _ = gate.release(key(1), .success, duration: .zero, at: at(3))
+        #expect(gate.calls.keys.map(\.attempt) == [2])
+        #expect(gate.ticket(at(3), timeout: .zero) != nil)
+    }
+
+    /// Without another slot it would be out for as long as the service is closed.
+    @Test func aCallThatLostItsSlotEndsWithItsTime() throws {
+        let gate = gate { $0.rateLimit = RateLimit(calls: 10, per: .seconds(1)) }
+        _ = report(gate, at: 0)
+        gate.took(grant(slots: [0], until: 500), now: at(0))
+        gate.use(try #require(gate.ticket(at(0), timeout: .seconds(1))), for: key(), until: at(1_000))
+        #expect(!gate.hasMissedSlot(key(), at(100)))
+        #expect(gate.hasMissedSlot(key(), at(101)))
+        gate.loseSlot(key())
+        #expect(!gate.takeSlot(for: key(), at(999)))
+        #expect(gate.takeSlot(for: key(), at(1_000)))
+        #expect(!gate.hasMissedSlot(key(), at(1_000)))
+    }
+
+    @Test func aCallOfBeforeIsNoProbe() throws {
+        let gate = gate { $0.rateLimit = RateLimit(calls: 10, per: .seconds(1)) }
+        _ = report(gate, at: 0)
+        gate.took(grant(slots: [0], until: 500), now: at(0))
+        gate.use(try #require(gate.ticket(at(0), timeout: .seconds(60))), for: key(), until: at(60_000))
+        gate.loseSlot(key())
+        _ = report(gate, at: 1_000)
+        gate.took(grant(.halfOpen, generation: 3, probes: 1, slots: [1_000], until: 1_500), now: at(1_000))
+        #expect(!gate.takeSlot(for: key(), at(1_000)))
+        _ = report(gate, at: 1_100)
+        gate.took(grant(generation: 4, slots: [1_100], until: 1_600), now: at(1_100))
+        #expect(gate.takeSlot(for: key(), at(1_100)))
     }
 }

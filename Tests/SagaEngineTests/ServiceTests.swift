@@ -10,7 +10,7 @@ private let sick = Answer.unknown(.init(error: "Saga.HTTP.503", message: "down",
 private let no = Answer.failed(.init(error: "No", message: "no", isRetryable: false))
 
 /// A participant that counts for itself: how many calls are in at once, and when each came.
-private final class Witness: StepInvoker {
+final class Witness: StepInvoker {
     struct Arrival {
         let at: Int64
         let call: Call
@@ -59,7 +59,7 @@ private final class Witness: StepInvoker {
 }
 
 /// Switched from outside while calls come.
-private final class Switch: Sendable {
+final class Switch: Sendable {
     private let state: Mutex<Bool>
     init(_ isOn: Bool) { state = Mutex(isOn) }
     var isOn: Bool {
@@ -68,8 +68,9 @@ private final class Switch: Sendable {
     }
 }
 
-private func calling(
-    _ steps: Int, attempts: Int = 20, timeout: TimeSpan = .seconds(30), _ configure: (inout ServiceSettings) -> Void
+func calling(
+    _ steps: Int, attempts: Int = 20, timeout: TimeSpan = .seconds(30), service: String = "s",
+    _ configure: (inout ServiceSettings) -> Void
 ) -> Definition {
     var settings = ServiceSettings()
     settings.circuitBreaker?.slidingWindowSize = 10
@@ -80,7 +81,8 @@ private func calling(
     let plain = list((0..<steps).map { "s\($0)" }, retry: quick(attempts: attempts), timeout: timeout)
     return Definition(
         name: plain.name, description: nil, digest: plain.digest, inputSchema: nil, deadline: nil,
-        services: [Service(name: "s", url: "http://s", settings: settings)], steps: plain.steps, graph: plain.graph,
+        services: [Service(name: service, url: "http://\(service)", settings: settings)], steps: plain.steps,
+        graph: plain.graph,
         onCompensationFailure: .halt, output: nil)
 }
 

@@ -127,8 +127,8 @@ extension SagaEngine {
         let waiter = Waiter(
             runner: runner, gate: gate, operation: operation, attempts: attempts, timeout: timeout,
             since: runner.state[operation].deferredSince ?? now(), entered: clock.now())
-        // That it waits was told when it came into another room.
-        if case .deferred(let until) = runner.state[operation].phase { waiter.deferredUntil = until }
+        // That it waits was told when it came into another room; until when it was to be says nothing of this one.
+        if case .deferred(let until) = runner.state[operation].phase { waiter.deferredUntil = min(until, now()) }
         runner.waiters[operation] = waiter
         gate.room.append(waiter)
         wakeDesk()
