@@ -11,8 +11,11 @@ import Testing
         "SELECT saga.input_schema('order')",
     ]
     static let reads =
-        ["sagas", "steps", "events", "daemons"].map { "SELECT * FROM saga.\($0)" }
-        + ["migration", "definition", "current_definition", "daemon", "state", "event", "key", "alert"].map {
+        ["sagas", "steps", "events", "daemons", "breakers"].map { "SELECT * FROM saga.\($0)" }
+        + [
+            "migration", "definition", "current_definition", "daemon", "state", "event", "key", "alert", "service",
+            "breaker_event",
+        ].map {
             "SELECT * FROM saga.\($0)"
         }
     static let steers = [
@@ -29,7 +32,7 @@ import Testing
         "UPDATE saga.state SET paused = true", "DELETE FROM saga.key", "UPDATE saga.daemon SET epoch = 2",
         "SELECT saga.fence(1, 1)", "SELECT saga.accept('order', '{}', '{}', NULL, NULL)", "SELECT saga.grant_roles()",
         "SELECT saga.wait_for_work(1, '1 ms', '0')", "INSERT INTO saga.alert (event) VALUES ('{}')",
-        "DELETE FROM saga.alert",
+        "DELETE FROM saga.alert", "UPDATE saga.service SET state = 'CLOSED'", "DELETE FROM saga.breaker_event",
     ]
 
     @Test(arguments: [

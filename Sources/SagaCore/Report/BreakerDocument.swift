@@ -7,14 +7,18 @@ public struct BreakerDocument: Sendable, Hashable {
     public let url: String
     public let settings: ServiceSettings
     public let state: ServiceState
+    /// Why what is stored of it can't be read; nil when it can.
+    public let fault: String?
     /// Sagas that nobody runs and that wait for it.
     public let waiting: Int
     /// The database's clock.
     public let readAt: Instant
 
     public init(
-        service: String, url: String, settings: ServiceSettings, state: ServiceState, waiting: Int, readAt: Instant
+        service: String, url: String, settings: ServiceSettings, state: ServiceState, fault: String? = nil,
+        waiting: Int, readAt: Instant
     ) {
+        self.fault = fault
         self.service = service
         self.url = url
         self.settings = settings
@@ -23,8 +27,8 @@ public struct BreakerDocument: Sendable, Hashable {
         self.readAt = readAt
     }
 
-    /// nil when the definition says `"circuitBreaker": false`.
-    public var breaker: CircuitBreaker? { settings.circuitBreaker == nil ? nil : state.breaker }
+    /// nil when the definition says `"circuitBreaker": false`, or when it can't be read.
+    public var breaker: CircuitBreaker? { settings.circuitBreaker == nil || fault != nil ? nil : state.breaker }
 
     /// The participant asked for no calls before; nil when that is over.
     public var heldOffUntil: Instant? { state.heldOffUntil.flatMap { $0 > readAt ? $0 : nil } }
@@ -58,6 +62,7 @@ public struct BreakerDocument: Sendable, Hashable {
         }
         writer.field("whenOpen", settings.whenOpen.rawValue)
         writer.field("waiting", waiting)
+        writer.field("unreadable", fault)
         writer.endObject()
         return writer.finished()
     }

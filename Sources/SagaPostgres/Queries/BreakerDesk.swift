@@ -21,7 +21,10 @@ public struct BreakerDesk: Sendable {
         public let name: String
         /// As the definition writes it.
         public let url: String
+        /// Where `fault` isn't nil, a new service's instead of what can't be read.
         public let stored: StoredService
+        /// Why this program can't read the service's row; nil when it can.
+        public let fault: String?
         /// Sagas that nobody runs and that wait for it; those in a daemon's memory come on top.
         public let waiting: Int
         /// The database's clock.
@@ -49,23 +52,37 @@ public struct BreakerDesk: Sendable {
             """, [.text(name), .text(url)], timeout: timeout)
         var records: [Record] = []
         for row in result.rows {
+            let readAt = Instant(try row.decode(6, as: PostgresTimestamp.self))
+            let (stored, fault) = try Self.stored(row, readAt: readAt)
             records.append(
                 Record(
-                    name: try row.decode(4), url: try row.decode(5), stored: try StoredService(row),
-                    waiting: try row.decode(7), readAt: Instant(try row.decode(6, as: PostgresTimestamp.self))))
+                    name: try row.decode(4), url: try row.decode(5), stored: stored, fault: fault,
+                    waiting: try row.decode(7), readAt: readAt))
         }
         return records
     }
 
+    /// One service that can't be read must not hide the others, nor itself from whoever is to mend it.
+    private static func stored(_ row: PostgresRow, readAt: Instant) throws(PostgresError) -> (StoredService, String?) {
+        do throws(PostgresError) { return (try StoredService(row), nil) } catch {
+            let new = StoredService(
+                id: ServiceID(try row.decode(0)), version: try row.decode(1), settings: ServiceSettings(),
+                state: ServiceState(at: readAt))
+            return (new, error.message)
+        }
+    }
+
     /// Does to the service's breaker what a person asks for, on its latest state.
     ///
+    /// A row that can't be read takes nothing but a reset, which makes it a new service's.
     /// - Returns: the event that was recorded; nil when it is so already.
-    /// - Throws: `PostgresError`, also when the service changes too fast.
+    /// - Throws: `PostgresError`, also when the service changes too fast or can't be read.
     public func perform(_ command: BreakerCommand, on record: Record, by act: Event.Act) async throws(PostgresError)
         -> BreakerEvent?
     {
         var record = record
         for _ in 0..<100 {
+            if let fault = record.fault, command != .reset { throw PostgresError(.decoding, fault) }
             var state = record.stored.state
             let event = state.operate(command, by: act, settings: record.stored.settings, now: record.readAt)
             guard let event else { return nil }

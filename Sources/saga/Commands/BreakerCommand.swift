@@ -103,6 +103,9 @@ struct BreakerOptions: ParsableArguments {
         let (record, event) = try await database.withDatabase { pool in
             let desk = BreakerDesk(pool: pool)
             let record = try await desk.require(name, url: url)
+            if let fault = record.fault, command != .reset {
+                throw CommandFailure("\(name): \(fault); only reset mends it".sanitized)
+            }
             return (record, try await desk.perform(command, on: record, by: act))
         }
         if format.isJSON {
@@ -115,7 +118,7 @@ struct BreakerOptions: ParsableArguments {
             writer.endObject()
             return Output.json(writer.finished())
         }
-        let state = record.stored.state.breaker.state.rawValue
+        let state = record.fault == nil ? record.stored.state.breaker.state.rawValue : "unreadable"
         let result = event.map { "\($0.type.name), was \(state)" } ?? "is \(state) already"
         Output.line("\(record.name) at \(record.url): \(result)".sanitized)
     }
@@ -183,7 +186,8 @@ extension BreakerDesk {
         }
         guard found.count == 1 else {
             let urls = found.map(\.url).joined(separator: ", ")
-            throw CommandFailure("\(found.count) services are named \(name): say which with --url, of \(urls)".sanitized)
+            throw CommandFailure(
+                "\(found.count) services are named \(name): say which with --url, of \(urls)".sanitized)
         }
         return record
     }
@@ -192,6 +196,7 @@ extension BreakerDesk {
 extension BreakerDesk.Record {
     var document: BreakerDocument {
         BreakerDocument(
-            service: name, url: url, settings: stored.settings, state: stored.state, waiting: waiting, readAt: readAt)
+            service: name, url: url, settings: stored.settings, state: stored.state, fault: fault, waiting: waiting,
+            readAt: readAt)
     }
 }

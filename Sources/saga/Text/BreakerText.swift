@@ -18,7 +18,8 @@ struct BreakerText {
             let breaker = document.breaker
             let inUse = document.settings.maxConcurrent.map { "\(document.held ?? 0)/\($0)" } ?? ""
             table.add([
-                .init(document.service), .init(breaker?.state.rawValue ?? "none", breaker?.state.style),
+                .init(document.service),
+                .init(breaker?.state.rawValue ?? (document.fault == nil ? "none" : "unreadable"), breaker?.state.style),
                 .init(breaker?.since.relative(to: document.readAt) ?? ""), .init(nextProbe(document)),
                 .init(breaker == nil ? "" : "\(counts.failures)/\(counts.calls)"),
                 .init(breaker == nil ? "" : "\(counts.slowCalls)/\(counts.calls)"), .init(inUse),
@@ -31,7 +32,11 @@ struct BreakerText {
                 "\(document.service) asked for no calls until \($0.text) (\($0.relative(to: document.readAt)))"
             }
         }
-        return table.lines(for: terminal) + (quiet.isEmpty ? [] : [""] + quiet.map(\.sanitized))
+        let faults = documents.compactMap { document in
+            document.fault.map { "\(document.service): \($0); saga breaker reset makes it a new service" }
+        }
+        let notes = quiet + faults
+        return table.lines(for: terminal) + (notes.isEmpty ? [] : [""] + notes.map(\.sanitized))
     }
 
     private func nextProbe(_ document: BreakerDocument) -> String {

@@ -35,6 +35,25 @@ struct Specification {
         #expect(decision.calls.map { words($0) } == expectedCalls, sourceLocation: location)
     }
 
+    /// As `when` above, with a service's guard who is asked: `admissions` in turn, the last one again and again.
+    mutating func when(
+        _ input: SagaInput, at seconds: Double? = nil, admitting admissions: [Admission], then expected: [String],
+        calls expectedCalls: [String] = [], asking expectedQuestions: [String] = [],
+        location: SourceLocation = #_sourceLocation
+    ) {
+        if let seconds { clock = at(seconds) }
+        var questions: [String] = []
+        let before = self
+        let decision = decide(state, input, now: clock, definition: definition) { operation, service, attempts in
+            questions.append("\(before.words(operation)) after \(attempts)")
+            return admissions.isEmpty ? .wait : admissions[min(questions.count, admissions.count) - 1]
+        }
+        accept(decision)
+        #expect(last.map { words($0.event) } == expected, sourceLocation: location)
+        #expect(decision.calls.map { words($0) } == expectedCalls, sourceLocation: location)
+        #expect(questions == expectedQuestions, sourceLocation: location)
+    }
+
     /// A person's command, as the command line does it: one event appended, then a daemon looks.
     mutating func command(
         _ command: OperatorCommand, at seconds: Double? = nil, then expected: [String],
