@@ -92,7 +92,7 @@ import Testing
                     class s3 active
                     classDef done fill:#d1e7dd,stroke:#198754,color:#0a3622
                     class s1,s2 done
-                    classDef skipped fill:#f8f9fa,stroke:#adb5bd,color:#6c757d,stroke-dasharray:4 3
+                    classDef skipped fill:#f8f9fa,stroke:#adb5bd,color:#5c636a,stroke-dasharray:4 3
                     class s0 skipped
                 """
         )
