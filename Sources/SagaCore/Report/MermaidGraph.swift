@@ -77,6 +77,7 @@ public struct MermaidGraph: Sendable {
 
     /// The class and the nodes that have it; none for one without nodes.
     private func classLines(_ name: String, _ definition: String, nodes: [String]) -> [String] {
-        nodes.isEmpty ? [] : ["    classDef \(name) \(definition)", "    class \(nodes.joined(separator: ",")) \(name)"]
+        nodes.isEmpty
+            ? [] : ["    classDef \(name) \(definition)", "    class \(nodes.joined(separator: ",")) \(name)"]
     }
 }

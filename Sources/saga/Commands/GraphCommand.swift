@@ -9,50 +9,58 @@ struct GraphCommand: AsyncParsableCommand {
         commandName: "graph",
         abstract: "Draw the graph of a definition, or of a saga coloured by what happened.",
         discussion: """
-            Prints a Mermaid flowchart. A file is drawn without a database; else a definition of that name is drawn, \
-            else the saga of that id or key.
+            Prints a Mermaid flowchart, or with --as svg a picture: one SVG file that browsers show as it is. A file is \
+            drawn without a database; else a definition of that name is drawn, else the saga of that id or key.
             """
     )
 
     /// The languages that graphs are drawn in.
     enum Language: String, ExpressibleByArgument, CaseIterable {
-        case mermaid
+        case mermaid, svg
+
+        /// - Parameter state: of a saga that runs on this definition; nil draws the definition alone.
+        func text(_ definition: Definition, state: SagaState? = nil) -> String {
+            switch self {
+            case .mermaid: MermaidGraph(definition, state: state).text
+            case .svg: SVGGraph(definition, state: state).text
+            }
+        }
     }
 
     @Argument(help: ArgumentHelp("What to draw.", valueName: "name|file|id|key"))
     var subject: String
-    @Option(name: .customLong("as"), help: "The language: mermaid.")
+    @Option(name: .customLong("as"), help: "The language: mermaid or svg.")
     var language = Language.mermaid
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         if DefinitionFiles.isFile(subject) { return try drawFile() }
         if subject.hasSuffix(".json") { _ = try FileBytes.read(subject) }
-        let graph = try await database.withDatabase { pool in
+        let text = try await database.withDatabase { pool in
             if let document = try await DefinitionRegistry(pool: pool).document(of: subject) {
                 guard let definition = DefinitionParser.parse(document, checks: .stored).definition else {
                     throw CommandFailure("this program can't read the definition \(subject)")
                 }
-                return MermaidGraph(definition)
+                return language.text(definition)
             }
             return try await graphOfSaga(SagaReader(pool: pool))
         }
-        Output.line(graph.text)
+        Output.line(text)
     }
 
     private func drawFile() throws {
         let parsed = DefinitionParser.parse(try FileBytes.read(subject), file: subject)
         FindingsOutput(fileCount: 1, findings: parsed.findings).printText()
         guard let definition = parsed.definition else { throw ExitCode(ExitStatus.refused) }
-        Output.line(MermaidGraph(definition).text)
+        Output.line(language.text(definition))
     }
 
-    private func graphOfSaga(_ reader: SagaReader) async throws -> MermaidGraph {
+    private func graphOfSaga(_ reader: SagaReader) async throws -> String {
         guard let id = try await reader.find(subject), let record = try await reader.load(id) else {
             throw CommandFailure("nothing is named \"\(subject)\": no file, no definition, no saga's id or key")
         }
         switch record.read() {
-        case .readable(let state, let definition): return MermaidGraph(definition, state: state)
+        case .readable(let state, let definition): return language.text(definition, state: state)
         case .unreadable(let reason): throw CommandFailure("the saga can't be read: \(reason)")
         }
     }
