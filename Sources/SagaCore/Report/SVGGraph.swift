@@ -145,7 +145,7 @@ public struct SVGGraph: Sendable {
         } else if !step.isPivot {
             facts.append("nothing to undo")
         }
-        return facts
+        return facts.map(SVGText.cleaned)
     }
 
     // MARK: Drawing

@@ -23,8 +23,12 @@ struct SVGLegend: Sendable {
             entries.append(
                 Entry(sample: Self.box(.pivot, ["step", "pivot"]), text: "pivot: nothing is undone once it is done"))
         }
-        if steps.contains(where: { $0.compensation != nil }) {
+        if sides.contains(.compensation(isReached: true)) {
             entries.append(Entry(sample: Self.box(.compensation, ["compensation"]), text: "compensation"))
+        }
+        if sides.contains(.compensation(isReached: false)) {
+            let sample = Self.box(.compensation, ["compensation", "unreached"])
+            entries.append(Entry(sample: sample, text: "compensation that never runs"))
         }
         if steps.count > 1 { entries.append(Entry(sample: Self.line("forward"), text: "way forward")) }
         if sides.contains(where: { $0 == .passing || $0 == .compensation(isReached: true) }) {

@@ -51,7 +51,10 @@ enum SVGText {
         var keptWithMark = kept
         for scalar in text.unicodeScalars {
             used += hundredths(scalar, font) * size
-            if used > room { return String(keptWithMark) + "…" }
+            if used > room {
+                while keptWithMark.last == " " { keptWithMark.removeLast() }
+                return String(keptWithMark) + "…"
+            }
             kept.append(scalar)
             if used + hundredths("…", font) * size <= room { keptWithMark = kept }
         }
