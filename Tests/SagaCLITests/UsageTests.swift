@@ -1,4 +1,5 @@
 import JSON
+import SagaCore
 import SagaTestKit
 import Testing
 
@@ -189,8 +190,13 @@ import Testing
         let file = try await program.run("graph", "sagas/order.json", database: .some(nil))
         #expect(file.status == 0)
         #expect(try await program.run("graph", "order") == file)
+        let picture = SVGGraph(try Fixtures.definition(Fixtures.order)).text
+        for subject in ["sagas/order.json", "order"] {
+            #expect(try await program.run("graph", subject, "--as", "svg") == Run(0, picture + "\n"))
+        }
         _ = try await program.startSaga("order", key: "k")
         let saga = try await program.run("graph", "k")
+        #expect(try await program.run("graph", "k", "--as", "svg").output.hasPrefix("<svg "))
         #expect(
             saga.output
                 == file.output.replacing("reserve\"]", with: "reserve<br/>pending\"]")
