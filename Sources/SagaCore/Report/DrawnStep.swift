@@ -65,7 +65,9 @@ struct DrawnOperation: Sendable, Hashable {
 enum DrawnStyle: String, CaseIterable, Sendable, Hashable {
     case active, done, failed, inDoubt, compensated, skipped
 
-    /// Colours on a light background, as CSS writes them. Text on fill has a contrast of at least 4.5 (WCAG 2.2, AA).
+    /// Colours on a light background, as CSS writes them.
+    ///
+    /// Text on fill has a contrast of at least 4.5 (WCAG 2.2, AA).
     var colours: (fill: String, stroke: String, text: String) {
         switch self {
         case .active: ("#cfe2ff", "#0d6efd", "#052c65")

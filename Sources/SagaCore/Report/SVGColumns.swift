@@ -48,7 +48,9 @@ struct SVGColumns: Sendable {
                 for (id, x) in zip(ids, Self.placed(wishes, offsets: offsets[row])) { exact[id] = x }
             }
         }
-        xs = Self.rounded(exact, layers, offsets: offsets, left: left)
+        let leftmost = exact.indices.map { exact[$0] - Double(left[$0]) }.min() ?? 0
+        // Distances are whole, so rounding keeps them.
+        xs = exact.map { Int(($0 - leftmost).rounded()) }
     }
 
     private struct Wish {
@@ -56,7 +58,7 @@ struct SVGColumns: Sendable {
         let weight: Double
     }
 
-    /// The mean of the neighbours. Lanes count more, so that long lines stay straight.
+    /// The mean of the neighbours; lanes count more, so that long lines stay straight.
     private static func wish(_ id: Int, _ others: [Int], _ layers: SVGLayers, _ exact: [Double]) -> Wish {
         if others.isEmpty { return Wish(x: exact[id], weight: 0.05) }
         let isLane = layers.slots[id].step == nil
@@ -85,18 +87,5 @@ struct SVGColumns: Sendable {
         }
         let ys = pools.flatMap { Array(repeating: $0.y, count: $0.count) }
         return zip(ys, offsets).map { $0 + Double($1) }
-    }
-
-    /// Whole pixels: rounding may take one from a gap, which is given back.
-    private static func rounded(_ exact: [Double], _ layers: SVGLayers, offsets: [[Int]], left: [Int]) -> [Int] {
-        let leftmost = exact.indices.map { exact[$0] - Double(left[$0]) }.min() ?? 0
-        var xs = exact.map { Int(($0 - leftmost).rounded()) }
-        for (row, offsets) in zip(layers.layers, offsets) {
-            for place in row.indices.dropFirst() {
-                let least = xs[row[place - 1]] + offsets[place] - offsets[place - 1]
-                xs[row[place]] = max(xs[row[place]], least)
-            }
-        }
-        return xs
     }
 }

@@ -145,8 +145,9 @@ struct SVGLayers: Sendable {
 
     // MARK: Order within rows
 
-    /// Lessens crossings: rows are sorted by the mean place of their neighbours, down and up in turn, then neighbours
-    /// swapped where that helps. The best order seen stays; among equals the earlier one, which is nearer the file's.
+    /// Sorts rows by the mean place of their neighbours, down and up in turn, then swaps neighbours where that helps.
+    ///
+    /// That lessens crossings. The best order seen stays; among equals the earlier one, which is nearer the file's.
     private mutating func orderRows() {
         var places = Array(repeating: 0, count: slots.count)
         for row in layers { for (place, id) in row.enumerated() { places[id] = place } }

@@ -11,8 +11,8 @@ enum SVGStyle {
     private static let root = ".saga-graph"
 
     private static let fonts = [
-        "\(root) text { font-family: system-ui, -apple-system, \"Segoe UI\", Roboto, \"Helvetica Neue\", Arial, sans-serif;"
-            + " font-size: 12px; }",
+        "\(root) text { font-family: system-ui, -apple-system, \"Segoe UI\", Roboto, \"Helvetica Neue\", Arial,"
+            + " sans-serif; font-size: 12px; }",
         "\(root) .heading { font-size: 18px; font-weight: 700; }",
         "\(root) .name { font-size: 13px; font-weight: 700; }",
         "\(root) .condition { font-family: ui-monospace, Menlo, Consolas, \"DejaVu Sans Mono\", monospace;"

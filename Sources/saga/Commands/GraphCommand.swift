@@ -9,8 +9,8 @@ struct GraphCommand: AsyncParsableCommand {
         commandName: "graph",
         abstract: "Draw the graph of a definition, or of a saga coloured by what happened.",
         discussion: """
-            Prints a Mermaid flowchart, or with --as svg a picture: one SVG file that browsers show as it is. A file is \
-            drawn without a database; else a definition of that name is drawn, else the saga of that id or key.
+            Prints a Mermaid flowchart, or with --as svg a picture: one SVG file that browsers show as it is. A file \
+            is drawn without a database; else a definition of that name is drawn, else the saga of that id or key.
             """
     )
 

@@ -2,7 +2,9 @@ import Foundation
 import SagaCore
 import Testing
 
-/// Whole pictures. To write one anew: `saga graph sagas/order.json --as svg`; look at it before it is committed.
+/// Whole pictures.
+///
+/// To write one anew: `saga graph sagas/order.json --as svg`; look at it before it is committed.
 @Suite struct SVGGraphTests {
     private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../..")
         .standardized
