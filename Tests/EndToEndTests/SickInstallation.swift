@@ -66,7 +66,9 @@ final class SickInstallation: Sendable {
     }
 
     private func works(_ pid: Int32) async throws -> Bool {
-        guard try await query("SELECT (to_regclass('saga.alert') IS NOT NULL)::text").first?.first == "true" else { return false }
+        guard try await query("SELECT (to_regclass('saga.alert') IS NOT NULL)::text").first?.first == "true" else {
+            return false
+        }
         return try await query("SELECT pid::text FROM saga.daemons WHERE pid = \(pid)").count == 1
     }
 
