@@ -157,8 +157,9 @@ extension SagaEngine {
         for waiter in runner.waiters.values { leave(waiter) }
     }
 
-    /// What the saga's row names as awaited, once all that waits in it has been told so and may take long; nil while it
-    /// should stay in memory. A service that could never be read has no number to name.
+    /// What the saga's row names as awaited, once all that waits in it has been told so and may take long.
+    ///
+    /// Nil while it should stay in memory. A service that could never be read has no number to name.
     func awaitedService(_ runner: SagaRunner) -> AwaitedService?? {
         let parkAfter = configuration.parkAfter
         let now = now()

@@ -246,8 +246,9 @@ final class ServiceGate {
 
     // MARK: Exchange
 
-    /// What an exchange tells. `took` or `restore` has to follow.
+    /// What an exchange tells.
     ///
+    /// `took` or `restore` has to follow.
     /// - Parameters:
     ///   - parked: how many of the sagas that nobody runs could be taken up.
     ///   - mayBegin: false for a daemon that stops: what waits in its memory wants nothing more here.
