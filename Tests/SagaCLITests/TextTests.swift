@@ -102,13 +102,42 @@ import Testing
             ] == [
                 "   1  01-01 00:00:01.000  SagaStarted",
                 "   2  01-01 00:00:02.000  StepStarted                charge   #1",
-                "   3  01-01 00:00:03.000  StepAttemptFailed          charge   #1   unknown, Saga.Timeout, next in 2…",
+                "   3  01-01 00:00:03.000  StepAttemptFailed          charge   #1   unknown, Saga.Timeout, next in 2.50s, m",
                 "   4  01-01 00:00:04.000  SagaCancelRequested                      by ann@desk, no longer",
                 "   5  01-01 00:00:05.000  StepResolved               charge        action done, by ann@desk, r",
                 "   6  01-01 00:00:06.000  SagaCompensated",
                 "   7  01-01 00:00:07.000  StepFailed",
             ]
         )
+    }
+
+    @Test func aLineIsCutOnATerminalOnly() {
+        let event = StoredEvent(
+            sequence: 1, cause: nil, type: EventType.sagaCancelRequested.rawValue, at: Fixtures.at(1),
+            data: Array(#"{"actor":"ann@desk","reason":"changed her mind"}"#.utf8))
+        let narrow = Terminal(isTerminal: true, hasColour: false, width: 90, height: 24)
+        let start = "   1  01-01 00:00:01.000  SagaCancelRequested" + String(repeating: " ", count: 22)
+        let cut = EventText(stepNames: ["reserve"], terminal: narrow).line(event)
+        #expect(cut == start + "by ann@desk, changed h…")
+        let whole = EventText(stepNames: ["reserve"], terminal: .plain).line(event)
+        #expect(whole == start + "by ann@desk, changed her mind")
+    }
+
+    @Test func aDeferredStepPastItsTimeWaitsForItsService() throws {
+        let definition = try Fixtures.definition(Fixtures.order)
+        let step = OperationReference(step: 0, side: .action)
+        let state = try Fixtures.state(
+            definition,
+            [.deferred(step, until: Fixtures.at(60), reason: "open")])
+        func lines(at seconds: Int) -> [String] {
+            StatusText(
+                document: StatusDocument(state, definition: definition), now: Fixtures.at(seconds), terminal: .plain
+            )
+            .lines.filter { $0.contains("deferred until") }
+        }
+        let name = definition.steps[0].name
+        #expect(lines(at: 30) == ["\(name) is deferred until 2026-01-01T00:01:00.000Z (in 30s)"])
+        #expect(lines(at: 61) == ["\(name) is deferred until its service takes its call: saga breaker list"])
     }
 
     @Test func stuckSagaShowsTheWaysOut() throws {

@@ -38,6 +38,11 @@ struct Terminal: Sendable {
         )
     }
 
+    /// A line's last text, cut to what is left of the screen; whole where it goes to a file or another program.
+    func fitted(_ text: String, to columns: Int) -> String {
+        isTerminal ? text.truncated(to: max(20, columns)) : text
+    }
+
     /// The text in a style where colour may be.
     func paint(_ text: String, _ style: Style?) -> String {
         guard hasColour, let style, !text.isEmpty else { return text }

@@ -62,7 +62,7 @@ struct BreakerText {
         let fields = [
             terminal.paint(event.at.compact, .dim), service.sanitized.truncated(to: 24).padded(to: 16),
             terminal.paint(event.type.name.padded(to: 17), event.type.style),
-            parts.joined(separator: ", ").sanitized.truncated(to: max(20, terminal.width - 58)),
+            terminal.fitted(parts.joined(separator: ", ").sanitized, to: terminal.width - 58),
         ]
         return fields.joined(separator: "  ")
     }

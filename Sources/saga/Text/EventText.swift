@@ -23,8 +23,8 @@ struct EventText {
             (data["step"]?.stringValue ?? "").sanitized.truncated(to: stepWidth).padded(to: stepWidth),
             attempt(data).padded(to: 3),
         ]
-        let room = max(20, terminal.width - (4 + 18 + 25 + stepWidth + 3 + 5 * 2))
-        return (fields + [detail(event, data).sanitized.truncated(to: room)]).joined(separator: "  ").trimmedEnd
+        let room = terminal.width - (4 + 18 + 25 + stepWidth + 3 + 5 * 2)
+        return (fields + [terminal.fitted(detail(event, data).sanitized, to: room)]).joined(separator: "  ").trimmedEnd
     }
 
     private func attempt(_ data: JSON) -> String {

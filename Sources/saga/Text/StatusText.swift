@@ -82,8 +82,14 @@ struct StatusText {
     }
 
     private func waitingLine(_ what: String, _ status: String, _ at: Instant) -> String {
+        // Its time was the first probe's: from then on it waits for its turn.
+        if status == "deferred", at <= now {
+            return terminal.fitted(
+                "\(what) is deferred until its service takes its call: saga breaker list", to: terminal.width)
+        }
         let verb = status == "deferred" ? "is deferred until" : "is tried again at"
-        return "\(what) \(verb) \(at.text) (\(at <= now ? "now" : at.relative(to: now)))".truncated(to: terminal.width)
+        let moment = at <= now ? "now" : at.relative(to: now)
+        return terminal.fitted("\(what) \(verb) \(at.text) (\(moment))", to: terminal.width)
     }
 
     private func errors(_ steps: [StatusDocument.Step]) -> [String] {
@@ -94,6 +100,6 @@ struct StatusText {
                 lines.append("compensation of \(step.name): \(error): \(undo.message ?? "")")
             }
         }
-        return lines.map { terminal.paint($0.sanitized.truncated(to: terminal.width), .dim) }
+        return lines.map { terminal.paint(terminal.fitted($0.sanitized, to: terminal.width), .dim) }
     }
 }
