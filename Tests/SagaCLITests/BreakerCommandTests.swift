@@ -70,13 +70,13 @@ import Testing
             ])
         let last = try await program.run("breaker", "events", "--limit", "2", "--format", "json").normalized
         #expect(
-            last.output.replacing(#/services\/\d+/#, with: "services/N") == """
-                {"specversion":"1.0","id":"services/N/0000000004","source":"/services/shop","type":"saga.BreakerReset",\
-                "subject":"http://127.0.0.1:9","time":"TIME","datacontenttype":"application/json",\
-                "sequence":"0000000004","data":{"from":"CLOSED","to":"CLOSED","actor":"ann","reason":"upkeep"}}
-                {"specversion":"1.0","id":"services/N/0000000005","source":"/services/shop",\
-                "type":"saga.BreakerForcedOpen","subject":"http://127.0.0.1:9","time":"TIME",\
-                "datacontenttype":"application/json","sequence":"0000000005","data":{"from":"CLOSED",\
+            last.output.replacing(#/service-\d+/#, with: "service-N") == """
+                {"specversion":"1.0","id":"service-N/0000000004","source":"/services/shop","type":"saga.BreakerReset",\
+                "subject":"shop","time":"TIME","datacontenttype":"application/json",\
+                "sequence":"0000000004","serviceurl":"http://127.0.0.1:9","data":{"from":"CLOSED","to":"CLOSED","actor":"ann","reason":"upkeep"}}
+                {"specversion":"1.0","id":"service-N/0000000005","source":"/services/shop",\
+                "type":"saga.BreakerForcedOpen","subject":"shop","time":"TIME",\
+                "datacontenttype":"application/json","sequence":"0000000005","serviceurl":"http://127.0.0.1:9","data":{"from":"CLOSED",\
                 "to":"FORCED_OPEN","actor":"ann","reason":"upkeep"}}
 
                 """)

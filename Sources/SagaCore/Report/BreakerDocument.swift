@@ -68,7 +68,8 @@ public struct BreakerDocument: Sendable, Hashable {
     }
 }
 
-/// An event of a circuit breaker as a CloudEvents 1.0 JSON object.
+/// An event of a circuit breaker as a CloudEvents 1.0 JSON object, with the same `id` as the alert that tells of it, and
+/// the extension `serviceurl`.
 public struct BreakerCloudEvent: Sendable, Hashable {
     public let service: String
     public let url: String
@@ -93,13 +94,14 @@ public struct BreakerCloudEvent: Sendable, Hashable {
         var writer = JSONWriter(reservingCapacity: 384)
         writer.beginObject()
         writer.field("specversion", "1.0")
-        writer.field("id", "services/\(number)/\(padded)")
+        writer.field("id", "service-\(number)/\(padded)")
         writer.field("source", "/services/\(service)")
         writer.field("type", "saga.\(event.type.name)")
-        writer.field("subject", url)
+        writer.field("subject", service)
         writer.field("time", event.at.text)
         writer.field("datacontenttype", "application/json")
         writer.field("sequence", padded)
+        writer.field("serviceurl", url)
         writer.field("data", event.data.onOneLine)
         writer.endObject()
         return writer.finished()
