@@ -80,9 +80,18 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "SagaSimulation",
+            dependencies: [
+                "JSON", "SagaCore", "SagaEngine",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "SagaTestKit",
             dependencies: [
-                "JSON", "PostgresClient", "SagaCore", "SagaEngine", .product(name: "Logging", package: "swift-log"),
+                "JSON", "PostgresClient", "SagaCore", "SagaEngine", "SagaSimulation",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .executableTarget(

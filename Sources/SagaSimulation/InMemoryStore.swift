@@ -49,10 +49,16 @@ public actor InMemoryStore: SagaStore {
     public private(set) var serviceCalls = 0
     /// Sagas taken up so far since their service had room.
     public private(set) var pulled = 0
+    private nonisolated let executor: any SerialExecutor
 
-    /// - Parameter clock: what stands for the database's clock.
-    public init(clock: @escaping @Sendable () -> Instant) {
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// - Parameters:
+    ///   - clock: what stands for the database's clock.
+    ///   - executor: where the store runs.
+    public init(clock: @escaping @Sendable () -> Instant, executor: any SerialExecutor) {
         self.clock = clock
+        self.executor = executor
     }
 
     // MARK: What a starter and an operator do
@@ -63,8 +69,11 @@ public actor InMemoryStore: SagaStore {
         return id
     }
 
-    public func start(_ definition: DefinitionID, key: String? = nil, input: String = "{}") -> SagaID {
-        let id = SagaID(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0000 + nextSaga)
+    /// - Parameter id: whose it is to be; nil takes the next of a row.
+    public func start(
+        _ definition: DefinitionID, key: String? = nil, input: String = "{}", id: SagaID? = nil
+    ) -> SagaID {
+        let id = id ?? SagaID(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0000 + nextSaga)
         nextSaga += 1
         let now = clock()
         let start = StoredEvent(
@@ -409,8 +418,18 @@ public actor InMemoryStore: SagaStore {
         services.first { $0.service.name == name }?.events.map(\.type.name) ?? []
     }
 
+    /// A breaker's events.
+    public func history(ofBreaker name: String) -> [BreakerEvent] {
+        services.first { $0.service.name == name }?.events ?? []
+    }
+
     /// All sagas, for tests.
     public func sagas() -> [SagaID] { rows.keys.sorted() }
+
+    /// When the next saga is due that this daemon may take; nil when none will be by itself.
+    public func nextDue(for daemon: Int32) -> Instant? {
+        rows.values.filter { $0.owner == nil || $0.owner == daemon }.compactMap(\.dueAt).min()
+    }
 
     /// What a saga that nobody runs waits for, for tests.
     public func awaiting(_ saga: SagaID) -> AwaitedService? { rows[saga]?.awaiting }
