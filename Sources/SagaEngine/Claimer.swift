@@ -124,7 +124,7 @@ extension SagaEngine {
         runner.mustReload = false
         runner.isCommitting = true
         let incarnation = incarnation
-        Task { await self.reloadNow(runner, incarnation: incarnation) }
+        task(with: runner) { await $0.reloadNow($1, incarnation: incarnation) }
     }
 
     private func reloadNow(_ runner: SagaRunner, incarnation: Int) async {
@@ -162,7 +162,7 @@ extension SagaEngine {
             takeInbox(runner)
         } catch {
             forget(runner)
-            if let lease { Task { await self.setAside(saga.id, error.message, lease: lease) } }
+            if let lease { task { await $0.setAside(saga.id, error.message, lease: lease) } }
         }
     }
 

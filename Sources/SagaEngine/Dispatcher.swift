@@ -45,7 +45,7 @@ extension SagaEngine {
         let number = nextCallNumber
         nextCallNumber += 1
         let incarnation = incarnation
-        callsOut[number] = Task { await self.make(call, number: number, incarnation: incarnation) }
+        callsOut[number] = task { [call] in await $0.make(call, number: number, incarnation: incarnation) }
     }
 
     private func make(_ call: Call, number: Int, incarnation: Int) async {

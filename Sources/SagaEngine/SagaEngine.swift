@@ -103,13 +103,13 @@ public actor SagaEngine {
         guard phase == .idle else { return }
         phase = .working
         let services = [
-            Task { await self.keepLease() },
-            Task { await self.claimDue() },
-            Task { await self.runTimers() },
-            Task { await self.takeOver() },
-            Task { await self.runDesk() },
+            task { await $0.keepLease() },
+            task { await $0.claimDue() },
+            task { await $0.runTimers() },
+            task { await $0.takeOver() },
+            task { await $0.runDesk() },
         ]
-        let writers = (0..<max(1, configuration.writers)).map { _ in Task { await self.write() } }
+        let writers = (0..<max(1, configuration.writers)).map { _ in task { await $0.write() } }
         await withCheckedContinuation { waiter in
             if phase == .stopped { waiter.resume() } else { stopWaiters.append(waiter) }
         }
@@ -117,6 +117,25 @@ public actor SagaEngine {
         for service in services { await service.value }
         wakeWriters()
         for writer in writers { await writer.value }
+    }
+
+    /// A task of the engine's: all of them are made here.
+    ///
+    /// On an executor that tasks can prefer, it stays there from its first job to its last. From any other it leaves for
+    /// a moment whenever it goes on after a wait, and whoever orders the executor's jobs would know nothing of it.
+    @discardableResult
+    func task(_ work: @escaping @Sendable (isolated SagaEngine) async -> Void) -> Task<Void, Never> {
+        guard let executor = executor as? any TaskExecutor else { return Task { await work(self) } }
+        return Task(executorPreference: executor) { await work(self) }
+    }
+
+    /// The same with a value of the engine's own, which doesn't leave it.
+    @discardableResult
+    func task<Value>(
+        with value: Value, _ work: @escaping @Sendable (isolated SagaEngine, Value) async -> Void
+    ) -> Task<Void, Never> {
+        nonisolated(unsafe) let value = value
+        return task { await work($0, value) }
     }
 
     /// Returns once the engine holds a lease and works, or has stopped.

@@ -17,7 +17,7 @@ extension SagaEngine {
         while phase == .working || phase == .draining, !Task.isCancelled {
             ring()
             let next = timers.min?.at ?? clock.now() + 3_600_000_000
-            let sleep = Task { await self.clock.sleep(until: next) }
+            let sleep = task { await $0.clock.sleep(until: next) }
             timerSleep = sleep
             await withTaskCancellationHandler {
                 await sleep.value

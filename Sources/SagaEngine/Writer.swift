@@ -25,10 +25,10 @@ extension SagaEngine {
             writerWaiters.removeLast().resume()
         } else if !queue.isEmpty, !isJoinDue {
             isJoinDue = true
-            Task {
-                await clock.sleep(until: queuedSince + configuration.joinAfter.microseconds)
-                isJoinDue = false
-                wakeWriter()
+            task {
+                await $0.clock.sleep(until: $0.queuedSince + $0.configuration.joinAfter.microseconds)
+                $0.isJoinDue = false
+                $0.wakeWriter()
             }
         }
     }

@@ -10,7 +10,7 @@ extension SagaEngine {
             await attend()
             let next = nextAttendance()
             deskWakesAt = next
-            let sleep = Task { await self.clock.sleep(until: next) }
+            let sleep = task { await $0.clock.sleep(until: next) }
             deskSleep = sleep
             await withTaskCancellationHandler {
                 await sleep.value
@@ -79,7 +79,7 @@ extension SagaEngine {
         gate.isExchanging = true
         // A failure long ago, after which nobody wanted anything, says nothing of now.
         if let failing = gate.failing, clock.now() - failing.last > 2_000_000 { gate.failing = nil }
-        Task { await self.exchange(gate) }
+        task(with: gate) { await $0.exchange($1) }
     }
 
     private func exchange(_ gate: ServiceGate) async {
@@ -227,7 +227,7 @@ extension SagaEngine {
         let limit = min(wanted, configuration.mostWaiting - runners.count, loadSize)
         guard limit > 0 else { return }
         gate.isPulling = true
-        Task { await self.pull(gate, stored.id, limit: limit, fewestAttemptsFirst: isHalfOpen) }
+        task(with: gate) { await $0.pull($1, stored.id, limit: limit, fewestAttemptsFirst: isHalfOpen) }
     }
 
     private func pull(_ gate: ServiceGate, _ id: ServiceID, limit: Int, fewestAttemptsFirst: Bool) async {
