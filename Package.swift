@@ -118,6 +118,7 @@ let package = Package(
             name: "saga",
             dependencies: [
                 "JSON", "PostgresClient", "SagaCore", "SagaDatabase", "SagaEngine", "SagaPostgres", "SagaSchema",
+                "SagaSimulation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -167,6 +168,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "SagaSimulationTests", dependencies: ["JSON", "SagaCore", "SagaSimulation"], swiftSettings: strict),
         .testTarget(
             name: "SagaHTTPTests",
             dependencies: [
