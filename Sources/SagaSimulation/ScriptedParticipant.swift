@@ -11,6 +11,16 @@ public struct SimulatedCall: Sendable, Hashable {
     public internal(set) var answeredAt: Instant?
 
     public var target: SimulationScript.Target { .init(call.stepName, call.operation.side) }
+
+    /// nil without an answer.
+    public var outcome: Outcome? {
+        switch answer {
+        case .done: .done
+        case .failed: .failed
+        case .unknown: .unknown
+        case nil: nil
+        }
+    }
 }
 
 /// All participants of a simulation: answers by script and keeps the books.

@@ -32,7 +32,9 @@ final class CrashPlan: Sendable {
     }
 }
 
-/// Whether one daemon is alive. Nothing gets out of a dead one: whatever it asks of the world waits until the
+/// Whether one daemon is alive.
+///
+/// Nothing gets out of a dead one: whatever it asks of the world waits until the
 /// simulation is over and then fails.
 final class DaemonLife: Sendable {
     private struct State {

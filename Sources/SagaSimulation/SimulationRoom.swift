@@ -37,7 +37,7 @@ actor SimulationRoom {
         crashes = CrashPlan(run.crashes)
     }
 
-    /// The whole run. Leaves nothing behind that sleeps.
+    /// The whole run, which leaves nothing behind that sleeps.
     func play() async -> Result<SimulationResult, SimulationFault> {
         let definition = await store.register([])
         launchDaemon()

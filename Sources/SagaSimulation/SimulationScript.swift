@@ -50,7 +50,9 @@ public struct SimulationScript: Sendable, Hashable {
         public let attempt: Int?
         /// nil leaves the answer as it is.
         public let reply: Reply?
-        /// How long the answer takes; nil leaves it as it is. An answer that takes longer than the attempt's timeout
+        /// How long the answer takes; nil leaves it as it is.
+        ///
+        /// An answer that takes longer than the attempt's timeout
         /// doesn't come.
         public let delay: TimeSpan?
 
@@ -113,7 +115,9 @@ extension SimulationScript.Reply {
 }
 
 extension Answer {
-    /// The answer of an HTTP status of 300 or more: the table of the design. `outcomes` is the call's own.
+    /// The answer of an HTTP status of 300 or more: the table of the design.
+    ///
+    /// - Parameter outcomes: the call's own.
     static func status(_ status: Int, error: String?, outcomes: [Int: Outcome]) -> Answer {
         let isUnknown = status < 400 || status == 408 || status == 425 || (status >= 500 && status != 501)
         let refusal = Refusal(

@@ -35,8 +35,8 @@ public final class VirtualClock: EngineClock {
     /// How often `ring` was called.
     var rings: Int { state.withLock { $0.rings } }
 
-    /// Returns at `deadline`, when `ring` is called or was called since it had been called `rings` times, or when the task
-    /// is cancelled.
+    /// Returns at `deadline`, when the task is cancelled, or when `ring` is called, which counts from when it had been
+    /// called `rings` times.
     nonisolated(nonsending) func watch(until deadline: Int64, since rings: Int) async {
         await sleep(until: deadline, watchingSince: rings)
     }

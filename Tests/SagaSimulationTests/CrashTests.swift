@@ -13,7 +13,9 @@ private func story(_ crashes: CrashPoint..., rules: [SimulationScript.Rule] = []
     return Story(result).lines
 }
 
-/// A daemon dies, and another takes over when its lease has ended. What was out is in doubt until its timeout.
+/// A daemon dies, and another takes over when its lease has ended.
+///
+/// What was out is in doubt until its timeout.
 @Suite struct CrashTests {
     @Test func beforeACall() throws {
         #expect(

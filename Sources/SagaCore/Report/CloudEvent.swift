@@ -54,7 +54,7 @@ extension RawJSON {
     /// The same value on one line: as it is where it holds no line break, else without white space between its tokens.
     ///
     /// Strings and numbers keep their bytes.
-    var onOneLine: RawJSON {
+    public var onOneLine: RawJSON {
         guard bytes.contains(where: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) else { return self }
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)

@@ -52,10 +52,7 @@ struct StartCommand: AsyncParsableCommand {
         else { return }
         // A known key gives the id of the saga that was started with it, whatever the schema is by now.
         if let key, (try? await SagaReader(pool: pool).find(key)) != nil { return }
-        if faults.count == 1 { throw CommandFailure("the input breaks the schema of \(name): \(faults[0])") }
-        for fault in faults { Output.error(fault.sanitized) }
-        let count = faults.count < InputSchema.mostFaults ? "\(faults.count)" : "many"
-        throw CommandFailure("the input breaks the schema of \(name) in \(count) places")
+        try InputFaults.refuse(faults, schemaOf: name)
     }
 
     private func inputSchema(_ pool: PostgresPool) async throws -> [UInt8]? {
