@@ -333,6 +333,12 @@ public actor InMemoryStore: SagaStore {
         try failIfAsked()
         try fence(lease)
         try read(service.name)
+        return enter(service)
+    }
+
+    /// The service as it stands, entered if the store doesn't know it yet.
+    @discardableResult
+    public func enter(_ service: Service) -> StoredService {
         if let row = services.first(where: { $0.service.name == service.name && $0.service.url == service.url }) {
             return row.stored
         }

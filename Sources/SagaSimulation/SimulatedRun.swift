@@ -22,6 +22,21 @@ public struct SimulatedRun: Sendable {
         }
     }
 
+    /// A service whose circuit breaker a person forces open and closes again.
+    public struct Outage: Sendable, Hashable {
+        /// One of the definition's.
+        public let service: Service
+        /// After the start; what is negative is zero, and opens it before the saga begins.
+        public let from: TimeSpan
+        public let until: TimeSpan
+
+        public init(_ service: Service, from: TimeSpan, until: TimeSpan) {
+            self.service = service
+            self.from = from
+            self.until = until
+        }
+    }
+
     public let definition: Definition
     public var input: RawJSON
     public var script: SimulationScript
@@ -30,12 +45,14 @@ public struct SimulatedRun: Sendable {
     public var signals: [Signal]
     /// A new daemon starts at once where one has died, and takes over when the dead one's lease is over.
     public var crashes: [CrashPoint]
+    public var outages: [Outage]
     /// The run ends so long after the start, if it hasn't before.
     public var horizon: TimeSpan
 
     public init(
         _ definition: Definition, input: RawJSON, script: SimulationScript = SimulationScript(), seed: UInt64 = 0,
-        signals: [Signal] = [], crashes: [CrashPoint] = [], horizon: TimeSpan = .minutes(7 * 24 * 60)
+        signals: [Signal] = [], crashes: [CrashPoint] = [], outages: [Outage] = [],
+        horizon: TimeSpan = .minutes(7 * 24 * 60)
     ) {
         self.definition = definition
         self.input = input
@@ -43,6 +60,7 @@ public struct SimulatedRun: Sendable {
         self.seed = seed
         self.signals = signals
         self.crashes = crashes
+        self.outages = outages
         self.horizon = horizon
     }
 

@@ -41,6 +41,10 @@ actor SimulationRoom {
     func play() async -> Result<SimulationResult, SimulationFault> {
         let definition = await store.register([])
         launchDaemon()
+        for outage in run.outages {
+            await store.enter(outage.service)
+            if outage.from <= .zero { _ = await store.operate(.forceOpen, on: outage.service.name) }
+        }
         await clock.sleep(for: SimulationRoom.warmUp)
         let saga = await store.start(
             definition, input: String(decoding: run.input.bytes, as: UTF8.self), id: run.sagaID)
@@ -85,21 +89,44 @@ actor SimulationRoom {
     // MARK: Following
 
     private func follow(_ saga: SagaID) async -> SimulationResult.Ending {
-        var signals = run.signals.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
-            .map(\.element)[...]
+        var plan = plannedActs[...]
         let end = clockTime(run.horizon)
         while clock.now() < end {
             let rings = clock.rings
             if let last = daemons.last, last.life.isDead { launchDaemon() }
-            if let signal = signals.first, clockTime(signal.at) <= clock.now() {
-                signals.removeFirst()
-                await deliver(signal, to: saga)
+            if let next = plan.first, clockTime(next.at) <= clock.now() {
+                plan.removeFirst()
+                await perform(next.act, on: saga)
                 continue
             }
-            if signals.isEmpty, let ending = await ending(of: saga) { return ending }
-            await clock.watch(until: min(end, signals.first.map { clockTime($0.at) } ?? end), since: rings)
+            if plan.isEmpty, let ending = await ending(of: saga) { return ending }
+            await clock.watch(until: min(end, plan.first.map { clockTime($0.at) } ?? end), since: rings)
         }
         return .horizon
+    }
+
+    private enum Act {
+        case signal(SimulatedRun.Signal)
+        case breaker(BreakerCommand, service: String)
+    }
+
+    /// What persons do while the saga runs, in the order of time.
+    private var plannedActs: [(at: TimeSpan, act: Act)] {
+        var acts: [(at: TimeSpan, act: Act)] = run.signals.map { ($0.at, .signal($0)) }
+        for outage in run.outages {
+            if outage.from > .zero { acts.append((outage.from, .breaker(.forceOpen, service: outage.service.name))) }
+            acts.append((outage.until, .breaker(.close, service: outage.service.name)))
+        }
+        return acts.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }.map(\.element)
+    }
+
+    private func perform(_ act: Act, on saga: SagaID) async {
+        switch act {
+        case .signal(let signal): await deliver(signal, to: saga)
+        case .breaker(let command, let service):
+            _ = await store.operate(command, on: service)
+            clock.ring()
+        }
     }
 
     /// The virtual clock's time so long after the start.

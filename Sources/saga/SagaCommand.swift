@@ -32,7 +32,8 @@ struct SagaCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Definitions",
                 subcommands: [
-                    InitCommand.self, ValidateCommand.self, SimulateCommand.self, ApplyCommand.self, GraphCommand.self,
+                    InitCommand.self, ValidateCommand.self, SimulateCommand.self, TestCommand.self, ApplyCommand.self,
+                    GraphCommand.self,
                     SchemaCommand.self,
                 ]
             ),

@@ -195,6 +195,57 @@ import Testing
                     """#))
     }
 
+    @Test func everyFaultAtEveryCall() async throws {
+        let program = try await SagaProgram.make(isMigrated: false)
+        try program.write(
+            #"""
+            {"saga": "one", "services": {"s": {"url": "http://s", "circuitBreaker": false}}, "steps": [
+              {"name": "a", "action": {"http": {"service": "s", "path": "/a"}}, "compensation": "none"}]}
+            """#,
+            to: "one.json")
+        #expect(
+            try await program.run("test", "one.json", database: .some(nil))
+                == Run(
+                    0,
+                    """
+                    STEP  FAULT                         END            TIME  EFFECTS
+                    a     refuses                       compensated      1s  none
+                    a     unreachable                   compensated     12s  none
+                    a     lost                          compensated     12s  a
+                    a     timeout                       compensated  2m 37s  none
+                    a     daemon dies before the call   completed       11s  all
+                    a     daemon dies after the call    completed       12s  all
+                    a     daemon dies after the commit  completed        1s  all
+                    a     cancel                        compensated      1s  a
+                    a     deadline                      compensated      1s  a
+
+                    one: 9 runs, no problem
+
+                    """
+                ))
+        try program.write(#"{"saga": "b", "steps": [{"name": "s", "action": {"noop": {}}}]}"#, to: "b.json")
+        #expect(
+            try await program.run("test", "b.json", "--format", "json")
+                == Run(0, #"{"runs":0,"problems":0,"cases":[]}"# + "\n"))
+        #expect(try await program.run("test", "b.json") == Run(0, "b: 0 runs, no problem\n"))
+        #expect(
+            try await program.run("test", "nowhere")
+                == Run(1, error: "saga: can't read nowhere: No such file or directory\n"))
+        let hole = Fixtures.order.replacing(
+            #""name": "reserve","#, with: #""name": "reserve", "compensateWhen": "succeeded","#)
+        try program.write(hole, to: "hole.json")
+        let run = try await program.run("test", "hole.json", "--format", "json")
+        #expect(run.status == 1)
+        let wrong = try JSON.parse(Array(run.output.utf8))["cases"]?.arrayValue?.filter { $0["problems"]?[0] != nil }
+        #expect(
+            wrong?.map(\.text) == [
+                #"{"saga":"order","step":"reserve","operation":"action","fault":"lost","status":"compensated","#
+                    + #""ending":"ended","durationMs":12322,"effects":["reserve"],"#
+                    + #""problems":["reserve still has its effect, though the saga is compensated"]}"#
+            ])
+        await program.remove()
+    }
+
     @Test func theSeedDecidesTheDelaysAndNothingElseDoes() async throws {
         let arguments = ["--lose", "charge@1", "--format", "json", "--seed"]
         let program = try await SagaProgram.make(isMigrated: false)
@@ -267,15 +318,16 @@ import Testing
         for file in ["sagas/order.json"] {
             try program.write(try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8), to: file)
         }
-        let files = text.matches(of: #/```json order-42.json\n(?<text>[^`]*)```/#)
-        try program.write(String(try #require(files.first).output.text), to: "order-42.json")
+        for file in text.matches(of: #/```json (?<name>\S+)\n(?<text>[^`]*)```/#) {
+            try program.write(String(file.output.text), to: String(file.output.name))
+        }
         let runs = text.matches(of: #/```console\n\$ saga (?<call>[^\n]*)\n(?<output>[^`]*)```/#)
         #expect(runs.count >= 3)
         for shown in runs {
             let run = try await program.start(
                 shown.output.call.split(separator: " ").map(String.init), database: .some(nil)
             ).ending()
-            #expect(run == Run(0, String(shown.output.output)))
+            #expect(run == Run(shown.output.call == "test hotel.json" ? 1 : 0, String(shown.output.output)))
         }
         await program.remove()
     }

@@ -42,7 +42,7 @@ import Testing
         for command in [
             "migrate", "validate", "apply", "start", "status", "list", "events", "watch", "cancel", "retry", "resolve",
             "terminate", "compensate", "pause", "resume", "graph", "init", "schema",
-            "simulate",
+            "simulate", "test",
         ] {
             #expect(help.output.contains("\n  \(command) "))
             #expect(try await program.run(command, "--help").status == 0)

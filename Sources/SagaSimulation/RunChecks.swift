@@ -1,0 +1,96 @@
+import JSON
+import SagaCore
+
+/// What must be so of every run, whatever goes wrong in it.
+public struct RunChecks: Sendable {
+    private let result: SimulationResult
+    private let definition: Definition
+    private let events: [RecordedEvent]
+
+    public init(_ result: SimulationResult, definition: Definition) {
+        self.result = result
+        self.definition = definition
+        events = result.events.compactMap { try? EventCodec.decode($0, definition: definition) }
+    }
+
+    /// All that is wrong, each a clause; empty when nothing is.
+    public var problems: [String] {
+        endProblems + effectProblems + orderProblems + pivotProblems + callProblems
+    }
+
+    private var endProblems: [String] {
+        switch result.ending {
+        case .ended, .stuck: []
+        case .waiting: ["the saga waits for ever as \(result.status.name)"]
+        case .horizon: ["the saga comes to no end"]
+        }
+    }
+
+    private var effectProblems: [String] {
+        let standing = Set(result.books.standing.map(\.step))
+        switch result.status {
+        case .compensated:
+            return definition.steps.filter { standing.contains($0.name) && $0.compensation != nil }
+                .map { "\($0.name) still has its effect, though the saga is compensated" }
+        case .completed:
+            return definition.steps.enumerated().filter { index, step in
+                hasEffect(step) && !result.state.steps[index].isSkipped && !standing.contains(step.name)
+            }.map { "\($0.element.name) has no effect, though the saga is completed" }
+        case .pending, .running, .compensating, .stuck, .terminated: return []
+        }
+    }
+
+    private func hasEffect(_ step: Step) -> Bool {
+        guard case .http(let http)? = step.action?.kind else { return false }
+        return http.method != "GET" && http.method != "HEAD"
+    }
+
+    /// An undo begins only after those of everything that came after its step have ended.
+    private var orderProblems: [String] {
+        var begun: [Int: Int] = [:]
+        var ended: [Int: Int] = [:]
+        for recorded in events {
+            switch recorded.event {
+            case .started(let operation, _) where operation.side == .compensation:
+                begun[operation.step] = begun[operation.step] ?? recorded.sequence
+            case .succeeded(let operation, _, _) where operation.side == .compensation,
+                .failed(let operation, _) where operation.side == .compensation:
+                ended[operation.step] = recorded.sequence
+            default: break
+            }
+        }
+        var problems: [String] = []
+        for (index, step) in definition.steps.enumerated() {
+            guard let beginning = begun[index] else { continue }
+            for (later, other) in definition.steps.enumerated()
+            where definition.graph.descendants[index].contains(later) {
+                guard begun[later] != nil, (ended[later] ?? .max) > beginning else { continue }
+                problems.append("\(step.name) is undone before \(other.name), which came after it")
+            }
+        }
+        return problems
+    }
+
+    private var pivotProblems: [String] {
+        guard result.state.isPastPivot(in: definition) else { return [] }
+        return definition.steps.enumerated().filter { result.state.steps[$0.offset].compensation.attempts > 0 }
+            .map { "\($0.element.name) is undone past the point of no return" }
+    }
+
+    private var callProblems: [String] {
+        var keys: [SimulationScript.Target: String] = [:]
+        var undone: Set<String> = []
+        var problems: [String] = []
+        for made in result.calls {
+            let key = made.call.idempotencyKey
+            if keys[made.target] ?? key != key { problems.append("the key of \(made.target) changes") }
+            keys[made.target] = key
+            if made.target.side == .compensation {
+                undone.insert(made.target.step)
+            } else if undone.contains(made.target.step) {
+                problems.append("\(made.target.step) is called after its undo")
+            }
+        }
+        return problems
+    }
+}

@@ -1,0 +1,150 @@
+import ArgumentParser
+import JSON
+import SagaCore
+import SagaDatabase
+import SagaSimulation
+
+/// `saga test PATH…`: every fault at every call of a definition, in virtual time.
+struct TestCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test",
+        abstract: "Run definitions through every fault at every call, and tell what they leave behind.",
+        discussion: """
+            Each call of each step, and each call that undoes one, is refused, never reached, lost, timed out, held \
+            back by an open circuit breaker, hit by a daemon that dies before it, after it and after its commit, by a \
+            cancel and by the deadline: one at a time, in virtual time. Every run must end; leave no effect when \
+            compensated, and all when completed; undo in reverse order, nothing past the point of no return; call \
+            nothing after its undo; keep its keys. Exits with 1 if one doesn't. Needs no database and no services.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("Definition files, or folders of them.", valueName: "path"))
+    var paths: [String]
+    @Option(
+        help: ArgumentHelp("The input of every run: JSON, @FILE, or - for standard input.", valueName: "json|@file|-"))
+    var input = "{}"
+    @Option(help: ArgumentHelp("What the step answers: JSON or @FILE.", valueName: "step=json"))
+    var output: [String] = []
+    @Option(
+        help: ArgumentHelp("Decides how delays are spread; the same seed gives the same runs.", valueName: "number"))
+    var seed: UInt64 = 0
+    @OptionGroup var format: FormatOptions
+
+    func run() async throws {
+        let outputs = try output.map(SimulationArgument.output)
+        let input = try JSONArgument.read(self.input, what: "the input")
+        var reports: [FaultReport] = []
+        for definition in try readDefinitions() {
+            if let faults = definition.inputSchema?.faults(of: input) {
+                try InputFaults.refuse(faults, schemaOf: definition.name)
+            }
+            var answers = StandInOutputs.of(definition)
+            for (step, output) in outputs where definition.index(ofStep: step) != nil { answers[step] = output }
+            let matrix = FaultMatrix(definition, input: input, outputs: answers, seed: seed)
+            do throws(SimulationFault) {
+                reports.append(FaultReport(definition: definition, cases: try matrix.run()))
+            } catch {
+                throw CommandFailure("\(definition.name): \(error)")
+            }
+        }
+        if format.isJSON {
+            Output.json(FaultReport.json(reports))
+        } else {
+            for report in reports { Output.lines(report.lines(for: .output)) }
+        }
+        if reports.contains(where: \.hasProblems) { throw ExitCode(ExitStatus.refused) }
+    }
+
+    private func readDefinitions() throws -> [Definition] {
+        let files = try DefinitionFiles.read(paths)
+        let findings = FindingsOutput(fileCount: files.count, findings: DefinitionSet.check(files).findings)
+        findings.printText()
+        if findings.hasErrors { throw ExitCode(ExitStatus.refused) }
+        return files.compactMap { DefinitionParser.parse($0.bytes, file: $0.path).definition }
+    }
+}
+
+/// What became of a definition's runs.
+struct FaultReport {
+    let definition: Definition
+    let cases: [FaultMatrix.Case]
+
+    var hasProblems: Bool { cases.contains { !$0.problems.isEmpty } }
+
+    /// The table, and below it the story of each run that went wrong.
+    func lines(for terminal: Terminal) -> [String] {
+        var table = Table([
+            .init("STEP"), .init("FAULT"), .init("END"), .init("TIME", isNumeric: true),
+            .init("EFFECTS", minimum: 12),
+        ])
+        for run in cases {
+            table.add([
+                .init(run.target.description), .init(run.fault.rawValue),
+                .init(run.result.status.name, style(run.result.status)), .init(run.result.duration.short),
+                .init(effects(of: run.result)),
+            ])
+        }
+        let wrong = cases.filter { !$0.problems.isEmpty }
+        var lines = cases.isEmpty ? [] : table.lines(for: terminal) + [""]
+        for run in wrong {
+            lines.append(terminal.paint("\(run.target), \(run.fault.rawValue):", .bold))
+            lines += run.problems.map { terminal.paint("  \($0)", .boldRed) }
+            let story = SimulationText(run.result, definition: definition, terminal: terminal)
+            lines += story.lines.map { $0.isEmpty ? "" : "  " + $0 } + [""]
+        }
+        let runs = cases.count == 1 ? "1 run" : "\(cases.count) runs"
+        let end = wrong.isEmpty ? "no problem" : "problems in \(wrong.count)"
+        return lines + ["\(definition.name): \(runs), \(end)"]
+    }
+
+    /// `all` are those of a run in which nothing goes wrong.
+    private func effects(of result: SimulationResult) -> String {
+        let names = result.books.standing.map(\.step)
+        if names.isEmpty { return "none" }
+        let most = cases.map { $0.result.books.standing.count }.max() ?? 0
+        return result.status == .completed && names.count == most ? "all" : names.joined(separator: ", ")
+    }
+
+    private func style(_ status: SagaStatus) -> Style? {
+        switch status {
+        case .completed: .green
+        case .compensated: .yellow
+        case .stuck: .boldRed
+        case .pending, .running, .compensating, .terminated: nil
+        }
+    }
+
+    static func json(_ reports: [FaultReport]) -> RawJSON {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.field("runs", reports.reduce(0) { $0 + $1.cases.count })
+        writer.field("problems", reports.reduce(0) { $0 + $1.cases.count { !$0.problems.isEmpty } })
+        writer.key("cases")
+        writer.beginArray()
+        for report in reports {
+            for run in report.cases {
+                writer.beginObject()
+                writer.field("saga", report.definition.name)
+                writer.field("step", run.target.step)
+                writer.field("operation", run.target.side.rawValue)
+                writer.field("fault", run.fault.rawValue)
+                writer.field("status", run.result.status.name)
+                writer.field("ending", run.result.ending.rawValue)
+                writer.field("durationMs", run.result.duration.microseconds / 1_000)
+                strings("effects", run.result.books.standing.map(\.step), &writer)
+                strings("problems", run.problems, &writer)
+                writer.endObject()
+            }
+        }
+        writer.endArray()
+        writer.endObject()
+        return writer.finished()
+    }
+
+    private static func strings(_ name: String, _ texts: [String], _ writer: inout JSONWriter) {
+        writer.key(name)
+        writer.beginArray()
+        for text in texts { writer.string(text) }
+        writer.endArray()
+    }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import JSON
+import SagaCore
+import SagaSimulation
+import Testing
+
+@Suite struct FaultMatrixTests {
+    private func cases(_ definition: Definition, _ input: String = "{}") throws -> [FaultMatrix.Case] {
+        try FaultMatrix(definition, input: RawJSON(validating: input)).run()
+    }
+
+    private func shipped(_ name: String) throws -> Definition {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return try Samples.definition(
+            String(contentsOf: root.appendingPathComponent("sagas/\(name).json"), encoding: .utf8))
+    }
+
+    @Test(arguments: [
+        (
+            "order",
+            #"{"orderId": "1", "customer": "a", "card": "c", "country": "DE","#
+                + #" "items": [{"sku": "b", "quantity": 1, "unitPriceCents": 1}]}"#, 72
+        ),
+        (
+            "trip",
+            #"{"tripId": "t", "traveller": "a", "from": "FRA", "to": "LIS", "departureDate": "2026-01-01","#
+                + #" "returnDate": "2026-01-02"}"#, 72
+        ),
+        ("transfer", #"{"transferId": "t", "from": "a", "to": "b", "amountCents": 5, "currency": "EUR"}"#, 38),
+    ])
+    func theShippedSagasHaveNoHole(_ name: String, _ input: String, _ count: Int) throws {
+        let cases = try cases(shipped(name), input)
+        #expect(cases.count == count)
+        for run in cases {
+            #expect(run.problems == [], "\(run.target) \(run.fault)")
+            #expect(run.result.ending == .ended || run.result.status == .stuck)
+        }
+    }
+
+    @Test func aLostAnswerLeavesAnEffectThatOnlyWhatSucceededIsUndoneOf() throws {
+        let definition = try Samples.definition(
+            """
+            {"saga": "hole", "services": {"s": {"url": "http://s"}}, "steps": [
+              {"name": "a", "action": {"http": {"service": "s", "path": "/a"}}, "compensation": "none"},
+              {"name": "b", "compensateWhen": "succeeded", "action": {"http": {"service": "s", "path": "/b"}},
+               "compensation": {"http": {"service": "s", "path": "/undo"}}}]}
+            """)
+        let wrong = try cases(definition).filter { !$0.problems.isEmpty }
+        #expect(wrong.map { "\($0.target) \($0.fault.rawValue)" } == ["b lost"])
+        #expect(wrong.first?.problems == ["b still has its effect, though the saga is compensated"])
+    }
+
+    /// Each line: the call, the fault, the status, what stands.
+    @Test func everyFaultAtEveryCall() throws {
+        let lines = try cases(Samples.list(["a", "b"], breaker: "{}")).map { run in
+            let effects = run.result.books.standing.map(\.step).joined(separator: " ")
+            return "\(run.target), \(run.fault.rawValue): \(run.result.status.name) \(effects)"
+        }
+        #expect(
+            lines == [
+                "a, refuses: compensated ",
+                "a, unreachable: compensated ",
+                "a, lost: compensated ",
+                "a, timeout: compensated ",
+                "a, breaker open: completed a b",
+                "a, daemon dies before the call: completed a b",
+                "a, daemon dies after the call: completed a b",
+                "a, daemon dies after the commit: completed a b",
+                "a, cancel: compensated ",
+                "a, deadline: compensated ",
+                "b, refuses: compensated ",
+                "b, unreachable: compensated ",
+                "b, lost: compensated ",
+                "b, timeout: compensated ",
+                "b, breaker open: completed a b",
+                "b, daemon dies before the call: completed a b",
+                "b, daemon dies after the call: completed a b",
+                "b, daemon dies after the commit: completed a b",
+                "b, cancel: compensated ",
+                "b, deadline: compensated ",
+                "a:compensation, refuses: stuck a",
+                "a:compensation, unreachable: stuck a",
+                "a:compensation, lost: stuck ",
+                "a:compensation, timeout: stuck a",
+                "a:compensation, breaker open: compensated ",
+                "a:compensation, daemon dies before the call: compensated ",
+                "a:compensation, daemon dies after the call: compensated ",
+                "a:compensation, daemon dies after the commit: compensated ",
+                "b:compensation, refuses: stuck a b",
+                "b:compensation, unreachable: stuck a b",
+                "b:compensation, lost: stuck a",
+                "b:compensation, timeout: stuck a b",
+                "b:compensation, breaker open: compensated ",
+                "b:compensation, daemon dies before the call: compensated ",
+                "b:compensation, daemon dies after the call: compensated ",
+                "b:compensation, daemon dies after the commit: compensated ",
+            ])
+    }
+
+    @Test func whatIsSkippedAndWhatMakesNoCallHasNoFaults() throws {
+        let definition = try Samples.definition(
+            """
+            {"saga": "quiet", "services": {"s": {"url": "http://s"}}, "steps": [
+              {"name": "a", "when": "${ has(input.x) }", "action": {"http": {"service": "s", "path": "/a"}},
+               "compensation": "none"},
+              {"name": "b", "action": {"pass": 1}}, {"name": "c", "action": {"noop": {}}}]}
+            """)
+        #expect(try cases(definition).isEmpty)
+    }
+
+    @Test func theSameSeedGivesTheSameResults() throws {
+        let definition = try Samples.list(["a", "b"], retry: #"{"maximumAttempts": 3}"#)
+        #expect(try cases(definition).map(\.result) == cases(definition).map(\.result))
+    }
+}
