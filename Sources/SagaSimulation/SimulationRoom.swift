@@ -102,7 +102,7 @@ actor SimulationRoom {
             if plan.isEmpty, let ending = await ending(of: saga) { return ending }
             await clock.watch(until: min(end, plan.first.map { clockTime($0.at) } ?? end), since: rings)
         }
-        return .horizon
+        return await ending(of: saga) ?? .horizon
     }
 
     private enum Act {

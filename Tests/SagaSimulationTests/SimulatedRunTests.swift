@@ -209,6 +209,16 @@ private func story(
                 ])
     }
 
+    @Test func whatAPersonDoesBeyondTheHorizonChangesNothing() throws {
+        let run = SimulatedRun(
+            try Samples.list(["a"]), input: .null, signals: [.init(at: TimeSpan(microseconds: .max), .cancel)],
+            horizon: .minutes(5))
+        let result = try run.run()
+        #expect(result.ending == .ended)
+        #expect(result.status == .completed)
+        #expect(result.signals == [])
+    }
+
     @Test func theDeadlinePasses() throws {
         #expect(
             try story(
