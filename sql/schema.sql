@@ -1175,7 +1175,7 @@ WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.05');
 -- Name: TABLE state; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON TABLE saga.state IS 'One narrow hot row a saga: where it stands and who must look at it when. All of it but owner, due_at and unreadable follows from the events. No foreign key leads here or away: definitions never go, and the table is to be partitioned by the day of start.';
+COMMENT ON TABLE saga.state IS 'One narrow hot row a saga: where it stands and who must look at it when. All of it but owner, due_at, unreadable and what it waits for follows from the events. No foreign key leads here or away: definitions never go, and the table is to be partitioned by the day of start.';
 
 --
 -- Name: COLUMN state.id; Type: COMMENT; Schema: saga; Owner: -
@@ -1187,7 +1187,7 @@ COMMENT ON COLUMN saga.state.id IS 'UUID version 7 of the time of start.';
 -- Name: COLUMN state.due_at; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON COLUMN saga.state.due_at IS 'Without an owner: when a daemon must take it up; infinity waits for a person (stuck, paused). With an owner: null, or look at it again, something was appended. Never null on both, so that no saga can be forgotten before it has ended.';
+COMMENT ON COLUMN saga.state.due_at IS 'Without an owner: when a daemon must take it up; infinity waits for a person (stuck, paused) or for the service that waits_for names. With an owner: null, or look at it again, something was appended. Never null on both, so that no saga can be forgotten before it has ended.';
 
 --
 -- Name: COLUMN state.owner; Type: COMMENT; Schema: saga; Owner: -

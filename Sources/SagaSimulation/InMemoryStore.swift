@@ -3,7 +3,7 @@ import SagaEngine
 
 /// A store in memory that keeps the promises of the real one: the contract suite runs against both.
 public actor InMemoryStore: SagaStore {
-    private struct Row {
+    struct Row {
         let key: String?
         let definition: DefinitionID
         var status: SagaStatus
@@ -20,19 +20,19 @@ public actor InMemoryStore: SagaStore {
         var leaseUntil: Instant
     }
 
-    private struct ServiceRow {
+    struct ServiceRow {
         let service: Service
         var stored: StoredService
         var events: [BreakerEvent] = []
     }
 
-    private var rows: [SagaID: Row] = [:]
-    private var services: [ServiceRow] = []
+    var rows: [SagaID: Row] = [:]
+    var services: [ServiceRow] = []
     private var daemons: [Int32: Daemon] = [:]
     private var documents: [DefinitionID: [UInt8]] = [:]
     private var nextDaemon: Int32 = 1
     private var nextSaga: UInt64 = 1
-    private var clock: @Sendable () -> Instant
+    var clock: @Sendable () -> Instant
     private var failures: [StoreError] = []
     private var ignoredRenewals: Set<Int32> = []
     private var losesNextClaim = false
@@ -44,11 +44,11 @@ public actor InMemoryStore: SagaStore {
     private var heldCommits: [CheckedContinuation<Void, Never>] = []
     private var holdsReadBacks = false
     private var heldReadBacks: [CheckedContinuation<Void, Never>] = []
-    private var brokenServices: Set<String> = []
+    var brokenServices: Set<String> = []
     /// Reads and writes of services' rows so far.
-    public private(set) var serviceCalls = 0
+    public internal(set) var serviceCalls = 0
     /// Sagas taken up so far since their service had room.
-    public private(set) var pulled = 0
+    public internal(set) var pulled = 0
     private nonisolated let executor: any SerialExecutor
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -150,19 +150,6 @@ public actor InMemoryStore: SagaStore {
         held = []
         for commit in heldCommits { commit.resume() }
         heldCommits = []
-    }
-
-    /// The service's row can't be read, or can again.
-    public func breakService(_ name: String, _ isBroken: Bool = true) {
-        if isBroken { brokenServices.insert(name) } else { brokenServices.remove(name) }
-    }
-
-    /// A definition with other settings is applied.
-    public func apply(_ settings: ServiceSettings, to name: String) {
-        guard let index = services.firstIndex(where: { $0.service.name == name }) else { return }
-        let stored = services[index].stored
-        services[index].stored = StoredService(
-            id: stored.id, version: stored.version + 1, settings: settings, state: stored.state)
     }
 
     /// Reading a commit back waits until `releaseReadBacks`, as behind a server that is still at that commit.
@@ -327,108 +314,6 @@ public actor InMemoryStore: SagaStore {
         rows[saga]?.unreadable = reason
     }
 
-    // MARK: ServiceStore
-
-    public func service(_ service: Service, under lease: Lease) throws(StoreError) -> StoredService {
-        try failIfAsked()
-        try fence(lease)
-        try read(service.name)
-        return enter(service)
-    }
-
-    /// The service as it stands, entered if the store doesn't know it yet.
-    @discardableResult
-    public func enter(_ service: Service) -> StoredService {
-        if let row = services.first(where: { $0.service.name == service.name && $0.service.url == service.url }) {
-            return row.stored
-        }
-        let stored = StoredService(
-            id: ServiceID(Int32(services.count + 1)), version: 1, settings: service.settings,
-            state: ServiceState(at: clock()))
-        services.append(ServiceRow(service: service, stored: stored))
-        return stored
-    }
-
-    public func service(_ id: ServiceID, newerThan version: Int64) throws(StoreError) -> StoredService? {
-        try failIfAsked()
-        let row = services.first { $0.stored.id == id && $0.stored.version > version }
-        try read(row?.service.name)
-        return row?.stored
-    }
-
-    private func read(_ name: String?) throws(StoreError) {
-        serviceCalls += 1
-        if let name, brokenServices.contains(name) { throw .refused("saga.service: the state isn't an object") }
-    }
-
-    public func write(_ update: ServiceUpdate, under lease: Lease) throws(StoreError) -> Bool {
-        try failIfAsked()
-        try fence(lease)
-        try read(nil)
-        return write(update)
-    }
-
-    private func write(_ update: ServiceUpdate) -> Bool {
-        guard let index = services.firstIndex(where: { $0.stored.id == update.id }),
-            services[index].stored.version == update.expectedVersion
-        else { return false }
-        services[index].stored = StoredService(
-            id: update.id, version: update.expectedVersion + 1, settings: services[index].stored.settings,
-            state: update.state)
-        services[index].events += update.events
-        return true
-    }
-
-    public func awaitedServices() throws(StoreError) -> [Service] {
-        try failIfAsked()
-        let awaited = Set(rows.values.filter { $0.owner == nil && $0.dueAt != nil }.compactMap { $0.awaiting?.id })
-        return services.filter { awaited.contains($0.stored.id) }.map(\.service)
-    }
-
-    public func claimWaiting(
-        _ lease: Lease, for service: ServiceID, limit: Int, fewestAttemptsFirst: Bool
-    ) throws(StoreError) -> [SagaID] {
-        try failIfAsked()
-        try fence(lease)
-        var waiting: [(attempts: Int, since: Instant, id: SagaID)] = []
-        for (id, row) in rows where row.owner == nil && row.dueAt != nil {
-            guard let awaiting = row.awaiting, awaiting.id == service else { continue }
-            waiting.append((fewestAttemptsFirst ? awaiting.attempts : 0, awaiting.since, id))
-        }
-        let ids = waiting.sorted { $0 < $1 }.prefix(limit).map(\.id).sorted()
-        pulled += ids.count
-        for id in ids {
-            rows[id]?.owner = lease.daemon
-            rows[id]?.dueAt = nil
-            rows[id]?.unreadable = nil
-            rows[id]?.awaiting = nil
-        }
-        return ids
-    }
-
-    /// What a person does to a breaker; nil when there is no such service or it is so already.
-    public func operate(_ command: BreakerCommand, on name: String) -> BreakerEvent? {
-        guard let row = services.first(where: { $0.service.name == name }) else { return nil }
-        var state = row.stored.state
-        let act = Event.Act(actor: "op", reason: nil)
-        guard let event = state.operate(command, by: act, settings: row.stored.settings, now: clock()) else {
-            return nil
-        }
-        _ = write(
-            ServiceUpdate(id: row.stored.id, expectedVersion: row.stored.version, state: state, events: [event]))
-        return event
-    }
-
-    /// The names of a breaker's events, for tests.
-    public func breakerEvents(_ name: String) -> [String] {
-        services.first { $0.service.name == name }?.events.map(\.type.name) ?? []
-    }
-
-    /// A breaker's events.
-    public func history(ofBreaker name: String) -> [BreakerEvent] {
-        services.first { $0.service.name == name }?.events ?? []
-    }
-
     /// All sagas, for tests.
     public func sagas() -> [SagaID] { rows.keys.sorted() }
 
@@ -463,7 +348,7 @@ public actor InMemoryStore: SagaStore {
         return row.owner == nil || row.owner == daemon
     }
 
-    private func fence(_ lease: Lease) throws(StoreError) {
+    func fence(_ lease: Lease) throws(StoreError) {
         guard daemons[lease.daemon]?.epoch == lease.epoch else { throw .leaseLost }
     }
 
@@ -475,7 +360,7 @@ public actor InMemoryStore: SagaStore {
         }
     }
 
-    private func failIfAsked() throws(StoreError) {
+    func failIfAsked() throws(StoreError) {
         if !failures.isEmpty { throw failures.removeFirst() }
     }
 }

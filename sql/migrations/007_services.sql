@@ -63,6 +63,15 @@ COMMENT ON COLUMN saga.state.waits_attempts IS
     'How many attempts the waiting operation has spent: probes go to the fewest first.';
 COMMENT ON COLUMN saga.state.waits_since IS 'Otherwise who waits longest is first.';
 
+COMMENT ON TABLE saga.state IS
+    'One narrow hot row a saga: where it stands and who must look at it when. All of it but owner, due_at, unreadable '
+    'and what it waits for follows from the events. No foreign key leads here or away: definitions never go, and the '
+    'table is to be partitioned by the day of start.';
+COMMENT ON COLUMN saga.state.due_at IS
+    'Without an owner: when a daemon must take it up; infinity waits for a person (stuck, paused) or for the service '
+    'that waits_for names. With an owner: null, or look at it again, something was appended. Never null on both, so '
+    'that no saga can be forgotten before it has ended.';
+
 CREATE INDEX state_waits_attempts ON saga.state (waits_for, waits_attempts, waits_since)
     WHERE waits_for IS NOT NULL AND due_at IS NOT NULL;
 CREATE INDEX state_waits_since ON saga.state (waits_for, waits_since)

@@ -241,9 +241,6 @@ final class ServiceGate {
 
     func note(timeout: TimeSpan) { longestTimeout = max(longestTimeout, timeout) }
 
-    /// Whether the others have to hear something.
-    var hasNews: Bool { !results.isEmpty || quietUntil != nil || unusedProbes > 0 }
-
     // MARK: Exchange
 
     /// What an exchange tells.
