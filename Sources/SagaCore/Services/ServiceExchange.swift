@@ -57,16 +57,11 @@ public struct ServiceReport: Sendable, Hashable {
     public var longestTimeout: TimeSpan
     /// Probes granted before and not needed: given back.
     public var unusedProbes: Int
-    /// Slots granted before and not needed.
-    ///
-    /// They are gone; the number says something in a log.
-    public var unusedSlots: Int
 
     public init(
         daemon: Int32, results: [CallResult] = [], heldOffUntil: Instant? = nil, inUse: Int = 0,
         inUseUntil: Instant? = nil, wanted: Int = 0, late: Int = 0, longestTimeout: TimeSpan = .zero,
-        unusedProbes: Int = 0,
-        unusedSlots: Int = 0
+        unusedProbes: Int = 0
     ) {
         self.daemon = daemon
         self.results = results
@@ -77,7 +72,6 @@ public struct ServiceReport: Sendable, Hashable {
         self.late = late
         self.longestTimeout = longestTimeout
         self.unusedProbes = unusedProbes
-        self.unusedSlots = unusedSlots
     }
 }
 

@@ -237,6 +237,6 @@ private enum RandomReports {
             wanted: extremes.randomElement(using: &random) ?? 0,
             longestTimeout: [TimeSpan(microseconds: .min), .zero, .seconds(30), TimeSpan(microseconds: .max)]
                 .randomElement(using: &random) ?? .zero,
-            unusedProbes: extremes.randomElement(using: &random) ?? 0, unusedSlots: .max)
+            unusedProbes: extremes.randomElement(using: &random) ?? 0)
     }
 }
