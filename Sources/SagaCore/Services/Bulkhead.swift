@@ -84,11 +84,6 @@ public struct Bulkhead: Sendable, Hashable {
         return permits
     }
 
-    /// Forgets who is gone.
-    mutating func advance(now: Instant) {
-        holders.removeAll { !$0.isKept(at: now) }
-    }
-
     /// Permits that unexpired holders hold in all.
     public func held(at now: Instant) -> Int {
         holders.reduce(0) { $1.until > now ? $0.addingClamped($1.held) : $0 }
