@@ -68,7 +68,9 @@ public enum AnswerClassifier {
                 let end = bytes.lastIndex(where: { !JSONWhitespace.contains($0) })
             else { return .done(output: .null) }
             do {
-                guard try !JSON.validate(bytes).containsNUL else {
+                // It is stored one level deeper, and read back.
+                let limits = JSONLimits(maximumDepth: ValueLimits.output.depth, maximumBytes: bytes.count)
+                guard try !JSON.validate(bytes, limits: limits).containsNUL else {
                     return badResponse("the answer holds the character U+0000, which can't be stored")
                 }
                 let isTrimmed = start == 0 && end == bytes.count - 1

@@ -73,9 +73,23 @@ import Testing
 
     @Test("a 2xx that can't be read is unknown and not tried again", arguments: unreadable)
     func badResponse(_ sample: (body: [UInt8], what: String)) throws {
-        let cause = try #require(throws: JSONError.self) { try JSON.validate(sample.body) }
+        let cause = try #require(throws: JSONError.self) {
+            try JSON.validate(sample.body, limits: JSONLimits(maximumDepth: 100))
+        }
         let answer = AnswerClassifier.classify(status: 200, headers: [:], body: .whole(sample.body))
         #expect(answer == .unknown(refusal("Saga.BadResponse", "the answer isn't JSON: \(cause)", retry: false)))
+    }
+
+    @Test("an answer that couldn't be read back from its event is a bad response") func deepAnswer() {
+        func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
+        #expect(classify(Row(status: 200, body: nested(100), answer: done("null"))) == done(nested(100)))
+        guard case .unknown(let deep) = classify(Row(status: 200, body: nested(101), answer: done("null"))) else {
+            Issue.record("taken")
+            return
+        }
+        #expect(deep.error == "Saga.BadResponse")
     }
 
     @Test(

@@ -112,6 +112,12 @@ struct Decider {
         guard let policy = retryPolicy(of: operation), mayTryAgain(operation, after: refusal, policy: policy) else {
             return emit(.failed(operation, failure), cause: cause)
         }
+        guard state.sequence < historyLimit(for: operation) else {
+            let last = Event.AttemptFailure(
+                attempt: attempt, outcome: outcome, error: refusal.error,
+                message: refusal.message + "; not tried again: the saga's history has \(state.sequence) events")
+            return emit(.failed(operation, last), cause: cause)
+        }
         let failures = max(1, attempt - state[operation].attemptsBeforeBudget)
         let fraction = jitterFraction(
             saga: state.id, step: operation.step, isCompensation: operation.side == .compensation, attempt: attempt)
@@ -130,6 +136,11 @@ struct Decider {
         guard refusal.isRetryable || policy.retryableErrors.contains(refusal.error) else { return false }
         guard policy.maximumAttempts > 0 else { return true }
         return state[operation].attempts - state[operation].attemptsBeforeBudget < policy.maximumAttempts
+    }
+
+    private func historyLimit(for operation: OperationReference) -> Int {
+        let mayTurnBack = operation.side == .action && !state.isPastPivot(in: definition)
+        return mayTurnBack ? HistoryLimit.eventsBeforePivot : HistoryLimit.events
     }
 
     /// Whether a cancel or the deadline stops the saga's way forward.
@@ -157,7 +168,8 @@ struct Decider {
             switch operation.kind {
             case .pass(let template):
                 emit(
-                    .succeeded(reference, attempt: 0, output: RawJSON(try template.evaluate(scope.activation))),
+                    .succeeded(
+                        reference, attempt: 0, output: try template.evaluateRaw(scope.activation, limits: .output)),
                     cause: cause)
             case .noop: begin(reference, operation, request: .noop, cause: cause)
             case .http(let http):
@@ -180,6 +192,7 @@ struct Decider {
         case .deferred(let until, let reason):
             // One that waits already isn't told again and again.
             if case .deferred(let known) = state[reference].phase, known > now || until <= known { return false }
+            guard state.sequence < historyLimit(for: reference) else { return false }
             emit(.deferred(reference, until: until.roundedUpToMilliseconds, reason: reason), cause: cause)
             return false
         case .refused(let refusal):

@@ -84,7 +84,7 @@ extension Decider {
         guard let output = definition.output else { return emit(.sagaCompleted(output: .null, failure: nil)) }
         let scope = ExpressionScope(state: state, definition: definition, operation: nil)
         do throws(CELError) {
-            emit(.sagaCompleted(output: RawJSON(try output.evaluate(scope.activation)), failure: nil))
+            emit(.sagaCompleted(output: try output.evaluateRaw(scope.activation, limits: .output), failure: nil))
         } catch {
             let failure = SagaFailure(step: nil, error: EngineError.expression, message: "output: \(error.message)")
             // All effects are there and none may be undone any more: the saga has completed, without an output.

@@ -21,7 +21,8 @@ extension HTTPOperation {
                 Service.Header(
                     name: header.name, value: try header.value.evaluateText(activation, percentEncoding: false)))
         }
-        let body: RawJSON? = if let template = self.body { RawJSON(try template.evaluate(activation)) } else { nil }
+        var body: RawJSON?
+        if let template = self.body { body = try template.evaluateRaw(activation, limits: .request) }
         return HTTPRequest(
             service: services[service], method: method, target: target, headers: headers, body: body,
             outcomes: operation.outcomes)
