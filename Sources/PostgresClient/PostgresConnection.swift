@@ -173,6 +173,11 @@ public actor PostgresConnection {
         }
         if exchange.mustDrop { drop("a cancel request is still on its way") }
         if request.endsItsTransaction || endsTransactions { endTransaction() }
+        if case .failure(let error) = outcome, error.isReadOnly, let raw = handle?.raw,
+            PQtransactionStatus(raw) == PQTRANS_IDLE
+        {
+            drop(error.message)
+        }
         publishState()
         return outcome
     }

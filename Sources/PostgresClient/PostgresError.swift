@@ -107,6 +107,11 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
+    /// Whether the server takes no writes (SQLSTATE 25006): after a failover it may be the old primary.
+    ///
+    /// A connection that hears it is replaced, so that `target_session_attrs` or the host's name finds the new one.
+    public var isReadOnly: Bool { sqlState == "25006" }
+
     /// Whether a unique or exclusion constraint was violated (23505, 23P01).
     public var isUniqueViolation: Bool { sqlState == "23505" || sqlState == "23P01" }
 

@@ -18,7 +18,12 @@ public final class PostgresPool: Sendable {
         var machine: PoolStateMachine<PostgresConnection, Waiter>
         /// Those who wait in `close()` for the leased connections.
         var closers: [CheckedContinuation<Void, Never>] = []
+        /// When it was logged last that no connection can be made; nil since one could.
+        var toldOfFailure: Instant?
     }
+
+    /// Between two such lines: a server that is away is tried once a second.
+    private static let silence = Duration.seconds(30)
 
     private let configuration: PostgresConfiguration
     private let logger: Logger
@@ -267,12 +272,19 @@ public final class PostgresPool: Sendable {
         let actions: Actions
         do throws(PostgresError) {
             let connection = try await PostgresConnection.open(configuration, logger: logger)
-            actions = state.withLock { $0.machine.opened(connection, at: .now) }
-        } catch {
-            logger.warning("can't connect to postgres: \(error)")
             actions = state.withLock { state in
-                state.machine.failedToOpen(error, at: .now, backoff: Self.backoff)
+                state.toldOfFailure = nil
+                return state.machine.opened(connection, at: .now)
             }
+        } catch {
+            let (next, mustTell) = state.withLock { state in
+                let now = Instant.now
+                let mustTell = state.toldOfFailure.map { $0.duration(to: now) >= Self.silence } ?? true
+                if mustTell { state.toldOfFailure = now }
+                return (state.machine.failedToOpen(error, at: now, backoff: Self.backoff), mustTell)
+            }
+            actions = next
+            if mustTell { logger.warning("can't connect to postgres: \(error)") }
         }
         await carryOut(actions)
     }

@@ -171,7 +171,7 @@ extension SagaEngine {
         switch error {
         case .leaseLost: noteLost(used)
         case .unavailable(let reason), .inDoubt(let reason, _), .refused(let reason), .blocked(let reason):
-            logger.warning("the database failed", metadata: ["doing": "\(what)", "reason": "\(reason)"])
+            noteFailure(doing: what, reason)
         }
     }
 }

@@ -38,6 +38,7 @@ extension SagaEngine {
                 logger.info("joined", metadata: ["daemon": "\(lease.daemon)"])
             }
             leaseEnd = sent + configuration.leaseLength.microseconds
+            noteAnswer()
             becomeReady()
             dispatchCalls()
             return true
@@ -45,7 +46,7 @@ extension SagaEngine {
             switch error {
             case .leaseLost: noteLost(used)
             case .unavailable(let reason), .inDoubt(let reason, _), .refused(let reason), .blocked(let reason):
-                logger.warning("the lease can't be renewed", metadata: ["reason": "\(reason)"])
+                noteFailure(doing: "renewing the lease", reason)
             }
             return false
         }

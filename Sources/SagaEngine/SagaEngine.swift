@@ -29,6 +29,8 @@ public actor SagaEngine {
     var leaseEnd = Int64.min
     var databaseClock = DatabaseClock()
 
+    var trouble = DatabaseTrouble()
+
     // Claimer
     /// The database may count sagas as this daemon's that it doesn't have.
     var mustReclaim = false

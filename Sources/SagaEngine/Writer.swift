@@ -70,6 +70,7 @@ extension SagaEngine {
         while incarnation == self.incarnation, let lease, phase != .stopped, !batch.isEmpty {
             do throws(StoreError) {
                 let conflicts = try await store.commit(batch, under: lease)
+                noteAnswer()
                 return settle(batch, conflicts: conflicts, incarnation: incarnation)
             } catch {
                 switch error {
@@ -83,8 +84,7 @@ extension SagaEngine {
                 case .blocked(let reason):
                     return await divide(batch, reason: reason, incarnation: incarnation)
                 case .unavailable(let reason):
-                    logger.warning(
-                        "a batch waits for the database", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])
+                    noteFailure(doing: "committing", reason)
                 case .inDoubt(let reason, let conflicts):
                     logger.warning(
                         "a commit is in doubt", metadata: ["reason": "\(reason)", "sagas": "\(batch.count)"])

@@ -48,6 +48,34 @@ import Testing
         }
     }
 
+    @Test func aServerThatTakesNoWritesIsLookedForAnew() async throws {
+        let url = try await TestPostgres.shared.database()
+        try await withPool(on: url, connections: 1) { pool in
+            let database = try await pool.query("SELECT quote_ident(current_database())").rows[0]
+                .decode(0, as: String.self)
+            try await pool.execute(script: "ALTER DATABASE \(database) SET default_transaction_read_only = on")
+        }
+        try await withPool(on: url, connections: 1) { pool in
+            let first = try await pool.backend()
+            do {
+                _ = try await pool.query("CREATE TABLE t (x int)")
+                Issue.record("a read-only transaction wrote")
+            } catch let error as PostgresError {
+                #expect(error.kind == .server(sqlState: "25006"))
+                #expect(error.isReadOnly)
+            }
+            let second = try await pool.backend()
+            #expect(second != first)
+            // Within a transaction of the caller's the connection stays his until he gives it back.
+            try await pool.withConnection { connection in
+                _ = try await connection.query("BEGIN")
+                _ = try? await connection.query("CREATE TABLE t (x int)")
+                #expect(connection.isInTransaction)
+            }
+            #expect(try await pool.backend() == second)
+        }
+    }
+
     @Test func killedInATransaction() async throws {
         try await withTwoPools { pool, observer in
             try await pool.execute(script: "CREATE TABLE t (x int)")

@@ -15,7 +15,10 @@ extension PostgresStore {
                 return conflicts
             } catch {
                 if error.kind == .connectionLost { throw .inDoubt(error.description, conflicts: conflicts) }
-                if error.sqlState == "55P03" || error.kind == .timeout { throw .blocked(error.description) }
+                // 57014: the role's statement_timeout, which a smaller batch may keep to.
+                if ["55P03", "57014"].contains(error.sqlState) || error.kind == .timeout {
+                    throw .blocked(error.description)
+                }
                 guard error.sqlState == "23505", error.constraint == "event_pkey" else { throw StoreError(error) }
                 let found = try await taken(batch)
                 if found.isEmpty {
