@@ -42,6 +42,57 @@ import Testing
             #expect(state.sequence == 39)
         }
     }
+
+    /// Given rows that somebody or something has changed, then they are refused or give a state that goes on.
+    @Test func anyRowIsSurvived() {
+        var (refused, taken) = (0, 0)
+        for seed in 3_000_000..<UInt64(3_000_200) {
+            var run = RandomRun(seed: seed)
+            run.toTheEnd()
+            var random = SeededGenerator(seed: seed)
+            let rows = run.history.prefix(40).map { EventCodec.encode($0, definition: run.definition) }
+            for _ in 0..<20 {
+                var changed = rows
+                let index = Int.random(in: 0..<rows.count, using: &random)
+                changed[index] = spoilt(rows[index], &random)
+                let events = changed.compactMap { try? EventCodec.decode($0, definition: run.definition) }
+                guard events.count == rows.count,
+                    let state = SagaState(folding: events, id: sagaID, key: nil, definition: run.definition)
+                else {
+                    refused += 1
+                    continue
+                }
+                taken += 1
+                for now in [at(0), at(40), Instant(microseconds: .min), .distantFuture] {
+                    let decision = decide(state, .takenUp(ownCalls: []), now: now, definition: run.definition)
+                    _ = decision.state.nextDue(in: run.definition)
+                    for event in decision.events { _ = EventCodec.encode(event, definition: run.definition) }
+                }
+            }
+        }
+        #expect(refused > 500)
+        #expect(taken > 500)
+    }
+
+    private func spoilt(_ row: StoredEvent, _ random: inout SeededGenerator) -> StoredEvent {
+        let extremes: [Int64] = [.min, -1, 0, 1, Int64(Int32.max), .max]
+        var (type, at, data) = (row.type, row.at, row.data)
+        switch Int.random(in: 0..<5, using: &random) {
+        case 0: type = Int16.random(in: -1...26, using: &random)
+        case 1: at = Instant(microseconds: extremes.randomElement(using: &random)!)
+        case 2: data = nil
+        case 3:
+            guard var bytes = data, !bytes.isEmpty else { break }
+            bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            data = bytes
+        default:
+            // A number in it becomes another.
+            guard let bytes = data, let first = bytes.firstIndex(where: { (0x30...0x39).contains($0) }) else { break }
+            let rest = bytes[first...].drop { (0x30...0x39).contains($0) }
+            data = bytes[..<first] + Array("\(extremes.randomElement(using: &random)!)".utf8) + rest
+        }
+        return StoredEvent(sequence: row.sequence, cause: row.cause, type: type, at: at, data: data)
+    }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
