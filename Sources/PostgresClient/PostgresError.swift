@@ -58,9 +58,9 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
     /// failure came at the end (the commit, a deferred constraint).
     public var statementIndex: Int?
 
-    /// Whether the connection was found dead before any byte of the request was sent, so that sending the same
-    /// request on another connection can't do it twice.
-    var nothingWasSent = false
+    /// Whether no byte of the request was sent, since no connection was free or the one there was found dead: sending
+    /// it on another connection can't do it twice.
+    public internal(set) var nothingWasSent = false
 
     /// Whether the server ended the session with this error.
     var isFatal = false

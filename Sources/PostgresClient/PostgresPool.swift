@@ -224,7 +224,9 @@ public final class PostgresPool: Sendable {
 
     private func abandon(_ ticket: WaitTicket, _ kind: PostgresError.Kind, _ message: String) {
         guard let number = ticket.number, let waiter = state.withLock({ $0.machine.abandon(number) }) else { return }
-        waiter.resume(returning: .failure(PostgresError(kind, message)))
+        var error = PostgresError(kind, message)
+        error.nothingWasSent = true
+        waiter.resume(returning: .failure(error))
     }
 
     private nonisolated(nonsending) func giveBackReset(_ connection: PostgresConnection) async {

@@ -55,6 +55,28 @@ import Testing
         }
     }
 
+    /// Given a pool whose only connection is taken, then nobody has locked anything: the batch needn't be divided.
+    @Test func aCommitThatGetsNoConnectionFindsTheDatabaseUnavailable() async throws {
+        let main = try await PostgresUnderTest.make()
+        let name = try await main.pool.query("SELECT current_database()::text").rows[0].decode(0, as: String.self)
+        let url = "postgresql:///\(name)?host=\(try await TestPostgres.shared.directory())&user=postgres"
+        let single = PostgresPool(
+            PostgresConfiguration(url, applicationName: "single", maximumConnections: 1), logger: logger)
+        let store = PostgresStore(pool: single, timeout: .milliseconds(50))
+        let saga = try await main.start(key: nil)
+        let append = Append(saga: saga, events: [], row: Append.RowChange(status: .running, hold: .keep))
+        try await single.withConnection { _ in
+            await #expect {
+                try await store.commit([append], under: Lease(daemon: 1, epoch: 1, length: .seconds(10)))
+            } throws: { error in
+                guard case StoreError.unavailable(let reason) = error else { return false }
+                return reason.contains("no connection was free")
+            }
+        }
+        await single.close()
+        await main.close()
+    }
+
     /// Given a server that has become read-only, then nothing is lost and everything is tried again.
     @Test func aServerThatTakesNoWritesIsUnavailable() async throws {
         try await withStore(setting: "default_transaction_read_only = on") { _, store in

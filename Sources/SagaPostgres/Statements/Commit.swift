@@ -16,9 +16,8 @@ extension PostgresStore {
             } catch {
                 if error.kind == .connectionLost { throw .inDoubt(error.description, conflicts: conflicts) }
                 // 57014: the role's statement_timeout, which a smaller batch may keep to.
-                if ["55P03", "57014"].contains(error.sqlState) || error.kind == .timeout {
-                    throw .blocked(error.description)
-                }
+                let isTooSlow = error.kind == .timeout && !error.nothingWasSent
+                if isTooSlow || ["55P03", "57014"].contains(error.sqlState) { throw .blocked(error.description) }
                 guard error.sqlState == "23505", error.constraint == "event_pkey" else { throw StoreError(error) }
                 let found = try await taken(batch)
                 if found.isEmpty {
