@@ -76,6 +76,14 @@ public actor PostgresConnection {
         return PQparameterStatus(raw, name).map { String(cString: $0) }
     }
 
+    /// The process that the server named when it was connected to; a pooler names one of its own making.
+    ///
+    /// - Returns: nil when the connection is closed.
+    public func serverProcess() -> Int32? {
+        guard let raw = handle?.raw else { return nil }
+        return PQbackendPID(raw)
+    }
+
     // MARK: Requests
 
     /// Runs one statement.

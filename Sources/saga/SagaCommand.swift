@@ -28,7 +28,10 @@ struct SagaCommand: AsyncParsableCommand {
             """,
         version: programVersion,
         groupedSubcommands: [
-            CommandGroup(name: "Setting up", subcommands: [MigrateCommand.self, DemoCommand.self, BenchCommand.self]),
+            CommandGroup(
+                name: "Setting up",
+                subcommands: [MigrateCommand.self, DoctorCommand.self, DemoCommand.self, BenchCommand.self]
+            ),
             CommandGroup(
                 name: "Definitions",
                 subcommands: [

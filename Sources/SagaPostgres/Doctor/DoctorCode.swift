@@ -1,0 +1,65 @@
+/// What `saga doctor` may say, by the names that scripts go by.
+///
+/// Each check has a name for when there is nothing to say; the others name what is wrong. `docs/operations.md` lists
+/// them all.
+public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
+    // What a check is called when it is content, or couldn't look.
+    case pooler, server, schema, clock, settings, connections, tables, vacuum, replication, daemons, sagas, services
+    case alerts, definitions, history
+    // The way to the server
+    case poolerStatementMode = "pooler-statement-mode"
+    // The server
+    case serverTooOld = "server-too-old"
+    case encodingNotUTF8 = "encoding-not-utf8"
+    case standby
+    // The schema
+    case schemaMissing = "schema-missing"
+    case schemaOlder = "schema-older"
+    case schemaNewer = "schema-newer"
+    case migrationChanged = "migration-changed"
+    case rolesMissing = "roles-missing"
+    // The clock
+    case clockApart = "clock-apart"
+    // Settings
+    case fsyncOff = "fsync-off"
+    case fullPageWritesOff = "full-page-writes-off"
+    case synchronousCommitOff = "synchronous-commit-off"
+    case synchronousCommitLocal = "synchronous-commit-local"
+    case readOnly = "read-only"
+    case timeoutTooShort = "timeout-too-short"
+    case autovacuumOff = "autovacuum-off"
+    // Connections
+    case connectionsUsedUp = "connections-used-up"
+    // Tables
+    case tableAutovacuumOff = "table-autovacuum-off"
+    case deadTuples = "dead-tuples"
+    case indexInvalid = "index-invalid"
+    case wraparoundNear = "wraparound-near"
+    // What holds vacuum back
+    case transactionOld = "transaction-old"
+    case preparedTransactionOld = "prepared-transaction-old"
+    case slotInactive = "slot-inactive"
+    case slotRetainsWAL = "slot-retains-wal"
+    // Replication
+    case synchronousStandbyMissing = "synchronous-standby-missing"
+    case standbyLagging = "standby-lagging"
+    // Daemons
+    case daemonNone = "daemon-none"
+    case daemonLost = "daemon-lost"
+    case daemonVersionsDiffer = "daemon-versions-differ"
+    // Sagas
+    case sagasOverdue = "sagas-overdue"
+    case sagasOrphaned = "sagas-orphaned"
+    case sagasStuck = "sagas-stuck"
+    case sagasUnreadable = "sagas-unreadable"
+    // Services, alerts, definitions
+    case breakerOpenLong = "breaker-open-long"
+    case serviceUnreadable = "service-unreadable"
+    case alertsWaiting = "alerts-waiting"
+    case definitionUnreadable = "definition-unreadable"
+    // Histories
+    case historyHole = "history-hole"
+    case historyUnreadable = "history-unreadable"
+    case stateDiffers = "state-differs"
+    case viewDiffers = "view-differs"
+}

@@ -1,0 +1,82 @@
+import JSON
+
+/// One thing that `saga doctor` has to say.
+public struct DoctorFinding: Sendable, Hashable {
+    /// How bad it is.
+    public enum Severity: String, Sendable, Hashable, CaseIterable {
+        /// As it should be.
+        case ok
+        /// Couldn't be looked at.
+        case skipped
+        /// Works, but not for good or not well.
+        case warning
+        /// A promise is broken, or sagas don't run.
+        case error
+    }
+
+    public let code: DoctorCode
+    public let severity: Severity
+    /// What was found, in figures.
+    public let message: String
+    /// What to do: a command or a setting; nil where there is nothing to be done.
+    public let advice: String?
+    /// The figures, for programs.
+    public let data: JSON
+
+    public init(
+        _ code: DoctorCode, _ severity: Severity, _ message: String, advice: String? = nil, data: JSON = [:]
+    ) {
+        self.code = code
+        self.severity = severity
+        self.message = message
+        self.advice = advice
+        self.data = data
+    }
+}
+
+/// What an examination of an installation comes to.
+public struct DoctorReport: Sendable, Hashable {
+    /// In the order in which the checks were made.
+    public let findings: [DoctorFinding]
+
+    public init(findings: [DoctorFinding]) {
+        self.findings = findings
+    }
+
+    public var errors: Int { findings.count { $0.severity == .error } }
+    public var warnings: Int { findings.count { $0.severity == .warning } }
+    public var skipped: Int { findings.count { $0.severity == .skipped } }
+
+    /// `{"checks": [{"code", "severity", "message", "advice", "data"}], "errors", "warnings"}`.
+    public var json: RawJSON {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("checks")
+        writer.beginArray()
+        for finding in findings {
+            writer.beginObject()
+            writer.field("code", finding.code.rawValue)
+            writer.field("severity", finding.severity.rawValue)
+            writer.field("message", finding.message)
+            writer.field("advice", finding.advice)
+            writer.field("data", finding.data)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.field("errors", errors)
+        writer.field("warnings", warnings)
+        writer.endObject()
+        return writer.finished()
+    }
+}
+
+extension JSON {
+    /// A whole number; of more than 64 bits the largest.
+    static func int(_ value: some BinaryInteger) -> JSON { .init(integerLiteral: Int64(clamping: value)) }
+
+    /// A number or null.
+    static func optional(_ value: Double?) -> JSON { value.map { JSON(floatLiteral: $0) } ?? .null }
+
+    /// A text or null.
+    static func optional(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
+}

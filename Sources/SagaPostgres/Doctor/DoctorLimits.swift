@@ -1,0 +1,35 @@
+import SagaCore
+
+/// From where on the doctor speaks up.
+public struct DoctorLimits: Sendable {
+    /// How far the machine's clock and the database's may be apart.
+    public var clock = TimeSpan.seconds(1)
+    /// Dead tuples that aren't worth a word, whatever the table's size.
+    public var deadTuples: Int64 = 10_000
+    /// How long a transaction may be open, prepared ones too.
+    public var transaction = TimeSpan.minutes(10)
+    /// Per cent of the connections that may be in use.
+    public var connections = 85
+    /// How much WAL a replication slot that is in use may keep, and how far a standby may be behind, in bytes.
+    public var retainedWAL: Int64 = 10 << 30
+    /// How long a standby may be behind.
+    public var lag = TimeSpan.minutes(1)
+    /// The age in transactions from which on wraparound is a warning.
+    public var age: Int64 = 1_000_000_000
+    /// The age in transactions from which on wraparound is an error: where vacuum's own failsafe begins.
+    public var criticalAge: Int64 = 1_600_000_000
+    /// How long a saga may be due without being taken up.
+    public var overdue = TimeSpan.seconds(30)
+    /// How long a daemon's lease may be over before others have taken over from it.
+    public var lostLease = TimeSpan.minutes(1)
+    /// How long a service may be held back by its breaker.
+    public var breaker = TimeSpan.minutes(10)
+    /// How long an alert may wait for its receiver.
+    public var alert = TimeSpan.minutes(10)
+    /// Of a sample: so many sagas that haven't ended, and as many of the newest.
+    public var sample = 500
+    /// How many sagas are read in one transaction.
+    public var batch = 100
+
+    public init() {}
+}

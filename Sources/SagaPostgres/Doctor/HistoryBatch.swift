@@ -1,0 +1,82 @@
+import JSON
+import PostgresClient
+import SagaCore
+import SagaEngine
+
+/// Some sagas as the tables and the views have them at one moment.
+struct HistoryBatch: Sendable {
+    let sagas: [StoredHistory]
+
+    static func read(
+        _ ids: [PostgresUUID], _ database: DoctorDatabase
+    ) async throws(PostgresError) -> HistoryBatch {
+        let uuids = PostgresValue.uuidArray(ids)
+        let results = try await database.read([
+            PostgresStatement(
+                """
+                SELECT id, definition_id, key, status, paused, started_at, ended_at, unreadable
+                FROM saga.state WHERE id = ANY ($1) ORDER BY id
+                """, [uuids]),
+            PostgresStatement(
+                """
+                SELECT \(StoredEvent.columns), saga_id FROM saga.event WHERE saga_id = ANY ($1)
+                ORDER BY saga_id, sequence
+                """, [uuids]),
+            PostgresStatement(
+                """
+                SELECT id, saga, version, key, status, paused, input, output, failure ->> 'step', failure ->> 'error',
+                    failure ->> 'message', started_at, ended_at
+                FROM saga.sagas WHERE id = ANY ($1)
+                """, [uuids]),
+            PostgresStatement(
+                """
+                SELECT saga_id, step, status, outcome, attempts::int8, output, error, compensation_status,
+                    compensation_attempts::int8, compensation_error
+                FROM saga.steps WHERE saga_id = ANY ($1)
+                """, [uuids]),
+        ])
+        var events: [SagaID: [StoredEvent]] = [:]
+        for row in results[1].rows {
+            events[SagaID(try row.decode(5, as: PostgresUUID.self)), default: []].append(try StoredEvent(row: row))
+        }
+        var views: [SagaID: ShownSaga] = [:]
+        for row in results[2].rows { views[SagaID(try row.decode(0, as: PostgresUUID.self))] = try ShownSaga(row) }
+        for row in results[3].rows {
+            views[SagaID(try row.decode(0, as: PostgresUUID.self))]?.steps.append(try ShownStep(row))
+        }
+        var sagas: [StoredHistory] = []
+        for row in results[0].rows {
+            let id = SagaID(try row.decode(0, as: PostgresUUID.self))
+            sagas.append(
+                StoredHistory(
+                    id: id, definition: try row.decode(1), key: try row.decode(2),
+                    status: try SagaStatus(code: try row.decode(3)), isPaused: try row.decode(4),
+                    startedAt: Instant(try row.decode(5, as: PostgresTimestamp.self)),
+                    endedAt: try row.decode(6, as: PostgresTimestamp?.self).map { Instant($0) },
+                    unreadable: try row.decode(7), events: events[id] ?? [], shown: views[id]))
+        }
+        return HistoryBatch(sagas: sagas)
+    }
+}
+
+extension ShownSaga {
+    init(_ row: PostgresRow) throws(PostgresError) {
+        self.init(
+            saga: try row.decode(1), version: try row.decode(2), key: try row.decode(3), status: try row.decode(4),
+            isPaused: try row.decode(5), input: try row.decode(6, as: [UInt8]?.self),
+            output: try row.decode(7, as: [UInt8]?.self), failureStep: try row.decode(8),
+            failureError: try row.decode(9), failureMessage: try row.decode(10),
+            startedAt: Instant(try row.decode(11, as: PostgresTimestamp.self)),
+            endedAt: try row.decode(12, as: PostgresTimestamp?.self).map { Instant($0) })
+    }
+}
+
+extension ShownStep {
+    init(_ row: PostgresRow) throws(PostgresError) {
+        self.init(
+            name: try row.decode(1), status: try row.decode(2), outcome: try row.decode(3),
+            attempts: try row.decode(4), output: try row.decode(5, as: [UInt8]?.self), error: try row.decode(6),
+            compensationStatus: try row.decode(7), compensationAttempts: try row.decode(8),
+            compensationError: try row.decode(9))
+    }
+}

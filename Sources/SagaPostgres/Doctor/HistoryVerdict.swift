@@ -1,0 +1,180 @@
+import JSON
+import SagaCore
+import SagaEngine
+
+/// What a saga's tables and views come to beside its events.
+enum HistoryVerdict: Sendable, Hashable {
+    case sound
+    /// The sequences aren't 1, 2, 3 …
+    case hole(String)
+    case unreadable(String)
+    case stateDiffers(String)
+    case viewDiffers(String)
+}
+
+/// A saga as the database has it: its row, its events, its views.
+struct StoredHistory: Sendable {
+    let id: SagaID
+    /// Its definition's number.
+    let definition: Int32
+    let key: String?
+    let status: SagaStatus
+    let isPaused: Bool
+    let startedAt: Instant
+    let endedAt: Instant?
+    /// Why a daemon set it aside.
+    let unreadable: String?
+    let events: [StoredEvent]
+    /// nil when the view doesn't have it.
+    let shown: ShownSaga?
+}
+
+/// A row of the view `saga.sagas` with those of `saga.steps`.
+struct ShownSaga: Sendable, Hashable {
+    var saga: String
+    var version: String
+    var key: String?
+    var status: String
+    var isPaused: Bool
+    var input: [UInt8]?
+    var output: [UInt8]?
+    var failureStep: String?
+    var failureError: String?
+    var failureMessage: String?
+    var startedAt: Instant
+    var endedAt: Instant?
+    var steps: [ShownStep] = []
+}
+
+/// A row of the view `saga.steps`.
+struct ShownStep: Sendable, Hashable {
+    var name: String
+    var status: String
+    var outcome: String?
+    var attempts: Int
+    var output: [UInt8]?
+    var error: String?
+    var compensationStatus: String?
+    var compensationAttempts: Int
+    var compensationError: String?
+}
+
+extension StoredHistory {
+    /// Compares row and views with the fold of the events.
+    ///
+    /// - Parameter definition: nil when this program can't read it.
+    func verdict(definition: Definition?) -> HistoryVerdict {
+        if let hole { return .hole(hole) }
+        guard let definition else {
+            return unreadable == nil ? .unreadable("its definition can't be read") : .sound
+        }
+        var history: [RecordedEvent] = []
+        history.reserveCapacity(events.count)
+        do throws(EventCodecError) {
+            for event in events { history.append(try EventCodec.decode(event, definition: definition)) }
+        } catch {
+            // One that a daemon set aside is told of as such.
+            return unreadable == nil ? .unreadable(error.message) : .sound
+        }
+        guard let state = SagaState(folding: history, id: id, key: key, definition: definition) else {
+            return unreadable == nil ? .unreadable("its events don't begin with a SagaStarted") : .sound
+        }
+        if let difference = rowDifference(state, history, definition) { return .stateDiffers(difference) }
+        if let difference = viewDifference(state, definition) { return .viewDiffers(difference) }
+        return .sound
+    }
+
+    private var hole: String? {
+        if events.isEmpty { return "it has no events" }
+        for (index, event) in events.enumerated() where event.sequence != index + 1 {
+            return "event \(index + 1) is missing"
+        }
+        return nil
+    }
+
+    private func rowDifference(
+        _ state: SagaState, _ history: [RecordedEvent], _ definition: Definition
+    ) -> String? {
+        // A row that a daemon set aside keeps the status that it had.
+        if unreadable == nil, status != state.status, status != statusLeftByDaemons(history, definition) {
+            return "its row is \(status.name), its events say \(state.status.name)"
+        }
+        return Difference.first([
+            ("paused", isPaused == state.isPaused), ("started_at", startedAt == state.startedAt),
+            ("ended_at", endedAt == state.endedAt),
+        ]).map { "the row's \($0) isn't what its events say" }
+    }
+
+    /// A person's events move the status at once, the row follows when a daemon has taken note.
+    private func statusLeftByDaemons(_ history: [RecordedEvent], _ definition: Definition) -> SagaStatus? {
+        let persons = events.reversed().prefix { (17...23).contains($0.type) }.count
+        guard persons > 0 else { return nil }
+        return SagaState(folding: history.dropLast(persons), id: id, key: key, definition: definition)?.status
+    }
+
+    private func viewDifference(_ state: SagaState, _ definition: Definition) -> String? {
+        guard let shown else { return "saga.sagas doesn't show it" }
+        let document = StatusDocument(state, definition: definition)
+        let status = unreadable != nil && endedAt == nil ? SagaStatus.stuck : self.status
+        let hasNUL = events.contains { $0.data.map(Difference.mayHoldNUL) ?? false }
+        if let column = Difference.first([
+            ("saga", shown.saga == document.saga), ("version", shown.version == document.version),
+            ("key", shown.key == document.key), ("status", shown.status == status.name),
+            ("paused", shown.isPaused == document.isPaused),
+            // SQL has no NUL: the views show another character there.
+            ("input", hasNUL || Difference.isSame(shown.input, document.input)),
+            ("output", hasNUL || Difference.isSame(shown.output, document.output)),
+            ("failure", hasNUL || unreadable != nil || isSameFailure(shown, document.failure)),
+            ("started_at", shown.startedAt == document.startedAt), ("ended_at", shown.endedAt == document.endedAt),
+        ]) {
+            return "\(column) of saga.sagas isn't what its events say"
+        }
+        guard !hasNUL else { return nil }
+        let steps = Dictionary(shown.steps.map { ($0.name, $0) }) { first, _ in first }
+        for step in document.steps ?? [] {
+            guard let row = steps[step.name] else { return "saga.steps doesn't show step \(step.name)" }
+            if let column = row.firstDifference(from: step) {
+                return "\(column) of step \(step.name) in saga.steps isn't what its events say"
+            }
+        }
+        return shown.steps.count == document.steps?.count ? nil : "saga.steps shows steps that there aren't"
+    }
+
+    private func isSameFailure(_ shown: ShownSaga, _ failure: StatusDocument.Failure?) -> Bool {
+        shown.failureStep == failure?.step && shown.failureError == failure?.error
+            && (shown.failureMessage ?? "") == (failure?.message ?? "")
+    }
+}
+
+extension ShownStep {
+    /// The first column that differs from the fold.
+    fileprivate func firstDifference(from step: StatusDocument.Step) -> String? {
+        Difference.first([
+            ("status", status == step.status.rawValue), ("outcome", outcome == step.outcome?.rawValue),
+            ("attempts", attempts == step.attempts), ("output", Difference.isSame(output, step.output)),
+            ("error", error == step.error),
+            ("compensation_status", compensationStatus == step.compensation?.status?.rawValue),
+            ("compensation_attempts", compensationAttempts == step.compensation?.attempts ?? 0),
+            ("compensation_error", compensationError == step.compensation?.error),
+        ])
+    }
+}
+
+private enum Difference {
+    /// The name of the first that isn't so.
+    static func first(_ comparisons: [(String, Bool)]) -> String? { comparisons.first { !$0.1 }?.0 }
+
+    /// Whether two payloads are the same; SQL's null and JSON's count as one.
+    static func isSame(_ shown: [UInt8]?, _ folded: RawJSON?) -> Bool {
+        (shown ?? RawJSON.null.bytes) == (folded ?? .null).bytes
+    }
+
+    /// Whether a payload has the escape of a NUL anywhere.
+    static func mayHoldNUL(_ bytes: [UInt8]) -> Bool {
+        let escape = Array("\\u0000".utf8)
+        guard bytes.count >= escape.count else { return false }
+        return (0...(bytes.count - escape.count)).contains { start in
+            bytes[start] == escape[0] && bytes[start..<(start + escape.count)].elementsEqual(escape)
+        }
+    }
+}
