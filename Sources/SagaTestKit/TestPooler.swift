@@ -1,6 +1,6 @@
 import Foundation
 
-/// PgBouncer in transaction mode before a test's server, if it is installed.
+/// PgBouncer before a test's server, if it is installed.
 public enum TestPooler {
     private static let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"]
         .first { FileManager.default.isExecutableFile(atPath: $0) }
@@ -10,10 +10,12 @@ public enum TestPooler {
 
     /// Starts a pooler with two server connections for a database.
     ///
-    /// - Parameter url: what `TestPostgres.database()` gave.
+    /// - Parameters:
+    ///   - url: what `TestPostgres.database()` gave.
+    ///   - mode: `transaction`, `session` or `statement`.
     /// - Returns: a connection string that goes through the pooler, and the process to stop.
     public static func start(
-        for url: String, on postgres: TestPostgres
+        for url: String, on postgres: TestPostgres, mode: String = "transaction"
     ) async throws -> (connectionString: String, process: TestCompanion) {
         let server = try await postgres.directory()
         guard let program, let database = url.split(separator: "/").dropFirst().first?.split(separator: "?").first
@@ -31,7 +33,7 @@ public enum TestPooler {
             listen_port = 6432
             unix_socket_dir = \(directory)
             auth_type = any
-            pool_mode = transaction
+            pool_mode = \(mode)
             default_pool_size = 2
             """
         try settings.write(toFile: "\(directory)/pgbouncer.ini", atomically: false, encoding: .utf8)

@@ -40,7 +40,7 @@ import Testing
         #expect(help.status == 0)
         #expect(help.error == "")
         for command in [
-            "migrate", "validate", "apply", "start", "status", "list", "events", "watch", "cancel", "retry", "resolve",
+            "migrate", "doctor", "validate", "apply", "start", "status", "list", "events", "watch", "cancel", "retry", "resolve",
             "terminate", "compensate", "pause", "resume", "graph", "init", "schema",
             "simulate", "test",
         ] {

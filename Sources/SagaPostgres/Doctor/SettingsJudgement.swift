@@ -93,7 +93,9 @@ struct SettingsJudgement {
         ]
     }
 
-    /// What a daemon needs. Waiting for work takes 100 ms in one statement, and each of its calls may take 10 s; a
+    /// What a daemon needs.
+    ///
+    /// Waiting for work takes 100 ms in one statement, and each of its calls may take 10 s; a
     /// batch sets its own `lock_timeout` and `idle_in_transaction_session_timeout`, takeovers only the second.
     private static let needs: [(name: String, error: TimeSpan?, warning: TimeSpan)] = [
         ("statement_timeout", .milliseconds(200), .seconds(10)),

@@ -12,7 +12,7 @@ struct VacuumCheck: DoctorCheck {
         var process: Int
         var role: String
         var application: String
-        /// `active`, `idle in transaction` …
+        /// As `pg_stat_activity` has it, such as `idle in transaction`.
         var state: String
         var age: TimeSpan
     }

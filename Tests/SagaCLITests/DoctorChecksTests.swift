@@ -1,0 +1,400 @@
+import Foundation
+import PostgresClient
+import SagaCore
+import SagaPostgres
+import SagaTestKit
+import Testing
+
+/// Each check of the doctor made to fire on a real server, and nothing else with it.
+@Suite(.serialized) struct DoctorChecksTests {
+    /// One thing that is wrong with an installation.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        /// DB stands for the database.
+        let script: String
+        let expected: [String]
+
+        init(_ name: String, _ script: String, _ expected: String...) {
+            testDescription = name
+            self.script = script
+            self.expected = expected
+        }
+    }
+
+    private static let forConnections = "(holds for new connections: restart the daemons)"
+
+    private static let settings = [
+        Case(
+            "a commit that doesn't stay", "ALTER DATABASE DB SET synchronous_commit = off",
+            """
+            error synchronous-commit-off: synchronous_commit is off for role postgres: a crash of the server loses \
+            starts and outcomes that were acknowledged -> ALTER DATABASE DB RESET synchronous_commit; \(forConnections)
+            """),
+        Case(
+            "a database that is only read", "ALTER ROLE postgres IN DATABASE DB SET default_transaction_read_only = on",
+            """
+            error read-only: default_transaction_read_only is on for role postgres: its transactions can't write -> \
+            ALTER ROLE postgres IN DATABASE DB RESET default_transaction_read_only; \(forConnections)
+            """),
+        Case(
+            "timeouts",
+            """
+            ALTER DATABASE DB SET statement_timeout = 50; ALTER DATABASE DB SET lock_timeout = '100ms';
+            ALTER DATABASE DB SET idle_in_transaction_session_timeout = '0.5s'
+            """,
+            """
+            error timeout-too-short: statement_timeout is 50 ms for role postgres: daemons can't even wait for work -> \
+            ALTER DATABASE DB RESET statement_timeout; \(forConnections)
+            """,
+            """
+            warning timeout-too-short: lock_timeout is 100 ms for role postgres: it cuts daemons short when the server \
+            is busy -> ALTER DATABASE DB RESET lock_timeout; \(forConnections)
+            """,
+            """
+            warning timeout-too-short: idle_in_transaction_session_timeout is 500 ms for role postgres: it cuts \
+            daemons short when the server is busy -> ALTER DATABASE DB RESET idle_in_transaction_session_timeout; \
+            \(forConnections)
+            """),
+    ]
+
+    private static let schema = [
+        Case(
+            "an older schema", "DELETE FROM saga.migration WHERE version = (SELECT max(version) FROM saga.migration)",
+            """
+            error schema-older: the schema is version \(Migrator.latestVersion - 1), this program's is \
+            \(Migrator.latestVersion) -> saga migrate
+            """,
+            "skipped sagas: not checked: needs a schema that this program and role can read"),
+        Case(
+            "a newer schema", "INSERT INTO saga.migration (version, name) VALUES (999, 'later')",
+            """
+            error schema-newer: the schema is version 999, newer than this program's \(Migrator.latestVersion) -> \
+            install the version of Saga that migrated it
+            """,
+            "skipped sagas: not checked: needs a schema that this program and role can read"),
+        Case(
+            "another text", "UPDATE saga.migration SET checksum = 'x' WHERE version IN (1, 3)",
+            """
+            warning migration-changed: 2 migrations had another text than this program's: 1, 3 -> compare with \
+            sql/schema.sql: pg_dump --schema-only --schema saga
+            """),
+    ]
+
+    private static let tables = [
+        Case(
+            "a table without autovacuum", "ALTER TABLE saga.state SET (autovacuum_enabled = off)",
+            """
+            warning table-autovacuum-off: autovacuum is off for saga.state -> ALTER TABLE saga.state RESET \
+            (autovacuum_enabled);
+            """),
+        Case(
+            "an invalid index",
+            """
+            CREATE INDEX alert_bad ON saga.alert (attempts);
+            UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'saga.alert_bad'::regclass
+            """,
+            """
+            warning index-invalid: the index saga.alert_bad is invalid: it costs writes and serves no reading -> \
+            REINDEX INDEX CONCURRENTLY saga.alert_bad;
+            """),
+    ]
+
+    private static let daemons = [
+        Case(
+            "no daemon", "DELETE FROM saga.daemon",
+            "warning daemon-none: no daemon is alive; no saga waits for one -> start sagad"),
+        Case(
+            "no daemon for a saga", "DELETE FROM saga.daemon; SELECT saga.start('order', '{}'::text)",
+            "error daemon-none: no daemon is alive, and 1 saga hasn't ended -> start sagad"),
+        Case(
+            "leases that nobody takes over",
+            """
+            INSERT INTO saga.daemon (host, pid, version, lease_until) VALUES
+                ('a', 1, '0.1.0', now() - interval '2 hours'), ('b', 2, '0.1.0', '-infinity');
+            SELECT saga.start('order', '{}'::text); UPDATE saga.state SET owner = 2, due_at = NULL
+            """,
+            """
+            error daemon-lost: the lease of daemon 2 (host a, pid 1) ended 2 h ago, and its row is still there with \
+            1 saga -> look for who locks rows of saga.state or saga.daemon (pg_locks), and into the logs of the \
+            daemons that are alive
+            """,
+            """
+            warning daemon-lost: the lease of daemon 3 (host b, pid 2) was taken over, and its row is still there with \
+            0 sagas -> look for who locks rows of saga.state or saga.daemon (pg_locks), and into the logs of the \
+            daemons that are alive
+            """),
+        Case(
+            "daemons of another version", "UPDATE saga.daemon SET version = '0.0.9'",
+            """
+            warning daemon-versions-differ: this program is 0.1.0, and of the daemons daemon 1 (host h, pid 7): 0.0.9 \
+            -> finish the upgrade: restart those with the old program
+            """),
+    ]
+
+    private static let sagas = [
+        Case(
+            "overdue sagas",
+            """
+            SELECT saga.start('order', '{}'::text) FROM generate_series(1, 2);
+            UPDATE saga.state SET due_at = now() - interval '1 hour'
+            """,
+            """
+            error sagas-overdue: 2 sagas are due and taken up by nobody, the oldest for 1 h: ID -> the daemons that \
+            are alive don't keep up or can't write: look into their logs, start another
+            """),
+        Case(
+            "a saga that nobody runs",
+            "SELECT saga.start('order', '{}'::text); UPDATE saga.state SET owner = 77, due_at = NULL",
+            """
+            error sagas-orphaned: 1 saga is owned by a daemon that isn't there (77): nobody runs them, such as ID -> \
+            somebody deleted from saga.daemon; as the schema's owner: UPDATE saga.state s SET owner = NULL, due_at = \
+            now() WHERE owner IS NOT NULL AND NOT EXISTS (SELECT FROM saga.daemon d WHERE d.id = s.owner);
+            """),
+        Case(
+            "a saga that was set aside",
+            """
+            SELECT saga.start('order', '{}'::text); UPDATE saga.state SET unreadable = 'odd', due_at = 'infinity'
+            """,
+            """
+            error sagas-unreadable: 1 saga was set aside since no daemon could read it, such as ID: odd -> saga status \
+            ID; once a program that can read it runs: saga retry ID
+            """),
+    ]
+
+    private static let others = [
+        Case(
+            "a breaker that stays open",
+            """
+            SELECT saga.apply_service('pay', 'http://x', '{}', '{}', false);
+            UPDATE saga.service SET state = 'FORCED_OPEN', since = now() - interval '1 hour',
+                document = (SELECT document FROM saga.service WHERE name = 'shop') WHERE name = 'pay'
+            """,
+            """
+            warning breaker-open-long: the breaker of service pay (http://x) has been forced open by a person for 1 h, \
+            and 0 sagas wait -> when calls may go out again: saga breaker close pay --reason TEXT
+            """),
+        Case(
+            "a service that can't be read", "UPDATE saga.service SET document = '[]' WHERE name = 'shop'",
+            """
+            error service-unreadable: the row of service shop can't be read, so its calls wait: REASON -> saga breaker \
+            reset shop --reason TEXT
+            """),
+        Case(
+            "alerts that nobody takes",
+            """
+            INSERT INTO saga.alert (event, attempts, created_at) SELECT '{}', n, now() - n * interval '1 hour'
+            FROM generate_series(0, 2) n
+            """,
+            """
+            warning alerts-waiting: 2 alerts couldn't be posted, the oldest for 2 h; after 7 days they are dropped -> \
+            see the daemons' logs for what the receiver of --alert-url answers
+            """),
+        Case(
+            "a definition of a later version",
+            """
+            SELECT saga.apply_definition('later', decode(repeat('ab', 32), 'hex'),
+                '{"saga": "later", "steps": [{"name": "a", "action": {"teleport": {}}}]}', true)
+            """,
+            """
+            error definition-unreadable: this program can't read the definition later abababababab: new sagas begin \
+            with it, 0 sagas on it haven't ended -> run the version of Saga that registered it, or apply a definition \
+            that is valid: saga apply FILE
+            """),
+    ]
+
+    @Test(arguments: settings + schema + tables + daemons + sagas + others)
+    func fires(_ sick: Case) async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            #expect(try await fixture.problems() == [])
+            try await fixture.run(sick.script.replacing("DB", with: fixture.name))
+
+            let found = try await fixture.problems().map {
+                $0.replacing(#/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/#, with: "ID")
+                    .replacing(#/(calls wait: ).*?( -> )/#) { "\($0.output.1)REASON\($0.output.2)" }
+            }
+            #expect(found == sick.expected)
+        }
+    }
+
+    /// A stuck saga isn't the doctor's to mend, but to tell of.
+    @Test func stuckSagasAreTold() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            let id = try await Self.stuck(fixture)
+            try await fixture.run("UPDATE saga.daemon SET lease_until = now() + interval '1 day'")
+
+            let found = try await fixture.problems()
+            #expect(found.count == 1)
+            #expect(
+                found.first?.hasPrefix("warning sagas-stuck: 1 saga is stuck and needs a person, the oldest for ")
+                    == true)
+            #expect(found.first?.hasSuffix(" -> saga status \(id)") == true)
+        }
+    }
+
+    /// The row of a saga that a person moved follows when a daemon has taken note.
+    @Test func whatAPersonDidIsNoDifference() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            let id = try await Self.stuck(fixture)
+            #expect(try await fixture.program.run("retry", id.description).status == 0)
+
+            #expect(try await fixture.problems().filter { !$0.contains("sagas-stuck") } == [])
+        }
+    }
+
+    /// A saga whose compensation failed for good, as a daemon leaves it.
+    private static func stuck(_ fixture: DoctorFixture) async throws -> SagaID {
+        let id = try await fixture.program.startSaga("order")
+        try await fixture.program.append(
+            [
+                (.stepStarted, #"{"step":"reserve","attempt":1}"#),
+                (.stepSucceeded, #"{"step":"reserve","attempt":1,"output":{"r":1.50}}"#),
+                (.stepStarted, #"{"step":"charge","attempt":1}"#),
+                (.stepFailed, #"{"step":"charge","attempt":1,"outcome":"failed","error":"No","message":"no"}"#),
+                (.sagaCompensating, #"{"step":"charge","error":"No","message":"no"}"#),
+                (.compensationStarted, #"{"step":"reserve","attempt":1}"#),
+                (
+                    .compensationFailed,
+                    #"{"step":"reserve","attempt":1,"outcome":"failed","error":"Shut","message":"!"}"#
+                ),
+                (.sagaStuck, #"{"step":"reserve","error":"Shut","message":"!"}"#),
+            ], to: id, leaving: .stuck)
+        return id
+    }
+
+    // MARK: What holds vacuum back
+
+    @Test func openTransactionsAreNamed() async throws {
+        try await DoctorFixture.with { fixture in
+            let holder = PostgresPool(
+                PostgresConfiguration(fixture.program.database, applicationName: "report"), logger: DoctorFixture.quiet)
+            try await holder.withConnection { connection in
+                _ = try await connection.query("BEGIN")
+                let pid = try await connection.query("SELECT pg_backend_pid()").rows[0].decode(0, as: Int32.self)
+                let found = try await fixture.problems { $0.transaction = .zero }.map {
+                    $0.replacing(#/open for [\d ]+m?s/#, with: "open for TIME")
+                }
+                #expect(
+                    found == [
+                        """
+                        warning transaction-old: process \(pid) (report, role postgres) has had a transaction open for \
+                        TIME, idle in transaction: no row that died since is removed -> \
+                        SELECT pg_terminate_backend(\(pid));
+                        """
+                    ])
+                #expect(try await fixture.problems() == [])
+            }
+            await holder.close()
+        }
+    }
+
+    @Test func preparedTransactionsAreNamed() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.run("BEGIN; INSERT INTO saga.alert (event) VALUES ('{}'); PREPARE TRANSACTION 'it''s'")
+            let found = try await fixture.problems { $0.transaction = .zero }.map {
+                $0.replacing(#/open for [\d ]+m?s/#, with: "open for TIME")
+            }
+            try await fixture.run("ROLLBACK PREPARED 'it''s'")
+            #expect(
+                found == [
+                    """
+                    warning prepared-transaction-old: the prepared transaction 'it''s' of role postgres has been open \
+                    for TIME: no row that died since is removed -> ask its owner which: COMMIT PREPARED 'it''s'; or \
+                    ROLLBACK PREPARED 'it''s';
+                    """
+                ])
+        }
+    }
+
+    @Test func deadRowsAreCounted() async throws {
+        try await DoctorFixture.with { fixture in
+            // A session's counts are seen by others at the latest when it has ended.
+            let writer = PostgresPool(
+                PostgresConfiguration(fixture.program.database, applicationName: "writer"), logger: DoctorFixture.quiet)
+            try await writer.execute(script: "ALTER TABLE saga.alert SET (autovacuum_enabled = off)")
+            try await writer.execute(
+                script: "INSERT INTO saga.alert (event) SELECT '{}' FROM generate_series(1, 2000)")
+            try await writer.execute(script: "DELETE FROM saga.alert")
+            await writer.close()
+            for _ in 0..<600 {
+                let dead = try await fixture.program.pool.query(
+                    "SELECT n_dead_tup FROM pg_stat_all_tables WHERE relid = 'saga.alert'::regclass")
+                if try dead.rows[0].decode(0, as: Int.self) >= 2_000 { break }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(
+                try await fixture.problems { $0.deadTuples = 1_000 } == [
+                    """
+                    warning table-autovacuum-off: autovacuum is off for saga.alert -> ALTER TABLE saga.alert RESET \
+                    (autovacuum_enabled);
+                    """,
+                    """
+                    warning dead-tuples: saga.alert holds 2000 dead rows; last vacuumed: never -> VACUUM (VERBOSE) \
+                    saga.alert; if they stay, end what holds vacuum back
+                    """,
+                ])
+        }
+    }
+
+    // MARK: Histories
+
+    @Test func historiesAreComparedWithRowsAndViews() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            var ids: [SagaID] = []
+            for _ in 0..<6 { ids.append(try await fixture.program.startSaga("order")) }
+            try await fixture.program.append(
+                [(.stepStarted, #"{"step":"reserve","attempt":1}"#), (.sagaPaused, #"{"actor":"ann","reason":"r"}"#)],
+                to: ids[0], leaving: .running)
+            try await fixture.program.append(
+                [(.stepStarted, #"{"step":"reserve","attempt":1}"#)], to: ids[1], leaving: .running)
+            try await fixture.program.append([(.stepStarted, "[]")], to: ids[2], leaving: .running)
+            try await fixture.run(
+                """
+                ALTER TABLE saga.event DISABLE TRIGGER USER;
+                DELETE FROM saga.event WHERE saga_id = '\(ids[1])' AND sequence = 1;
+                DELETE FROM saga.event WHERE saga_id = '\(ids[3])';
+                ALTER TABLE saga.event ENABLE TRIGGER USER;
+                UPDATE saga.state SET status = 2 WHERE id = '\(ids[4])';
+                ALTER VIEW saga.steps RENAME TO steps_kept;
+                CREATE VIEW saga.steps AS SELECT saga_id, step, status, outcome,
+                    attempts + (saga_id = '\(ids[5])' AND step = 'charge')::int AS attempts, output, error,
+                    compensation_status, compensation_attempts, compensation_error FROM saga.steps_kept;
+                """)
+            // Sagas 1 and 3 have no first event or none; 0 isn't paused on its row.
+            let expected = [
+                """
+                error history-hole: events are missing from the history of 2 sagas of 6 (all of them): \(ids[1]): \
+                event 1 is missing -> somebody deleted events: restore them from a backup, or undo by hand what it did \
+                and run saga terminate \(ids[1]) --reason TEXT
+                """,
+                """
+                error history-unreadable: this program can't read the history of 1 saga of 6 (all of them): \(ids[2]): \
+                REASON -> run the newest version of Saga that worked on this database, then saga events \(ids[2])
+                """,
+                """
+                error state-differs: the row differs from the events for 2 sagas of 6 (all of them): \(ids[0]): the \
+                row's paused isn't what its events say -> somebody wrote into the tables, or it is a defect: keep the \
+                output of saga events \(ids[0]) --format json and report it
+                """,
+                """
+                error view-differs: the views differ from the events for 1 saga of 6 (all of them): \(ids[5]): \
+                attempts of step charge in saga.steps isn't what its events say -> somebody wrote into the tables, or \
+                it is a defect: keep the output of saga events \(ids[5]) --format json and report it
+                """,
+            ]
+            func normal(_ found: [String]) -> [String] {
+                found.map { text in
+                    guard text.contains("history-unreadable") else { return text }
+                    return text.replacing(#/(\): [0-9a-f-]{36}: ).*?( -> )/#) { "\($0.output.1)REASON\($0.output.2)" }
+                }
+            }
+            #expect(normal(try await fixture.problems { $0.batch = 2 }) == expected)
+            #expect(
+                normal(try await fixture.problems(deep: false) { $0.sample = 6 })
+                    == expected.map { $0.replacing("all of them", with: "a sample; --deep looks at all") })
+        }
+    }
+}
