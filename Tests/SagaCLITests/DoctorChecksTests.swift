@@ -174,6 +174,19 @@ import Testing
             and 0 sagas wait -> when calls may go out again: saga breaker close pay --reason TEXT
             """),
         Case(
+            "a breaker that was probed in vain",
+            """
+            INSERT INTO saga.breaker_event (service_id, sequence, at, type, data)
+            SELECT id, n, now() - (6 - n) * interval '1 hour', (ARRAY[1, 3, 1, 2, 1])[n], '{"from": "HALF_OPEN"}'
+            FROM saga.service, generate_series(1, 5) n WHERE name = 'shop';
+            UPDATE saga.service SET state = 'OPEN', since = now() WHERE name = 'shop'
+            """,
+            """
+            warning breaker-open-long: the breaker of service shop (http://127.0.0.1:9) hasn't been closed for 3 h \
+            (OPEN), and 0 sagas wait -> mend the service; it is called again by itself. saga breaker events shop tells \
+            what happened
+            """),
+        Case(
             "a service that can't be read", "UPDATE saga.service SET document = '[]' WHERE name = 'shop'",
             """
             error service-unreadable: the row of service shop can't be read, so its calls wait: REASON -> saga breaker \

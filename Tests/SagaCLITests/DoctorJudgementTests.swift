@@ -141,11 +141,12 @@ import Testing
     }
 
     @Test func slotsAndStandbysThatFallBehind() {
-        let slots = VacuumCheck.Facts(slots: [
-            .init(name: "near", isActive: true, retained: 1 << 20),
-            .init(name: "far", isActive: true, retained: 11 << 30),
-            .init(name: "it's", isActive: false, retained: nil),
-        ])
+        let slots = VacuumCheck.Facts(
+            slots: [
+                .init(name: "near", isActive: true, retained: 1 << 20),
+                .init(name: "far", isActive: true, retained: 11 << 30),
+                .init(name: "it's", isActive: false, retained: nil),
+            ], feedback: [.init(name: "a", age: 999_999), .init(name: "b", age: 1_000_000)])
         #expect(
             Self.texts(VacuumCheck.judge(slots, limits: .init())) == [
                 """
@@ -156,6 +157,11 @@ import Testing
                 warning slot-inactive: nobody reads the replication slot it's: it keeps 0 bytes of WAL, more every \
                 hour, and may hold vacuum back -> start its reader, or if it is gone for good: SELECT \
                 pg_drop_replication_slot('it''s');
+                """,
+                """
+                warning standby-holds-vacuum: a query on the standby b is 1000000 transactions old: no row that died \
+                since is removed here -> end it there (pg_stat_activity on the standby), or set hot_standby_feedback = \
+                off there
                 """,
             ])
         var standbys = ReplicationCheck.Facts(

@@ -40,6 +40,7 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     case preparedTransactionOld = "prepared-transaction-old"
     case slotInactive = "slot-inactive"
     case slotRetainsWAL = "slot-retains-wal"
+    case standbyHoldsVacuum = "standby-holds-vacuum"
     // Replication
     case synchronousStandbyMissing = "synchronous-standby-missing"
     case standbyLagging = "standby-lagging"

@@ -12,6 +12,8 @@ public struct DoctorLimits: Sendable {
     public var connections = 85
     /// How much WAL a replication slot that is in use may keep, and how far a standby may be behind, in bytes.
     public var retainedWAL: Int64 = 10 << 30
+    /// How many transactions old what a standby's queries look at may be.
+    public var feedbackAge: Int64 = 1_000_000
     /// How long a standby may be behind.
     public var lag = TimeSpan.minutes(1)
     /// The age in transactions from which on wraparound is a warning.

@@ -68,13 +68,15 @@ struct ServicesCheck: DoctorCheck {
         }
         for service in facts.held where service.since + limits.breaker <= facts.now {
             let isForced = service.state == BreakerState.forcedOpen.rawValue
-            let state = isForced ? "forced open by a person" : "not closed (\(service.state))"
+            let span = DoctorText.span(facts.now - service.since)
+            let state =
+                isForced
+                ? "has been forced open by a person for \(span)" : "hasn't been closed for \(span) (\(service.state))"
             findings.append(
                 DoctorFinding(
                     .breakerOpenLong, .warning,
                     """
-                    the breaker of service \(service.name) (\(service.url)) has been \(state) for \
-                    \(DoctorText.span(facts.now - service.since)), and \
+                    the breaker of service \(service.name) (\(service.url)) \(state), and \
                     \(DoctorText.count(service.waiting, "saga waits", "sagas wait"))
                     """,
                     advice: isForced

@@ -30,12 +30,21 @@ struct VacuumCheck: DoctorCheck {
         var retained: Int64?
     }
 
+    /// A standby that tells what its queries still look at.
+    struct Feedback: Sendable, Hashable {
+        /// The slot's name, or without one the standby's.
+        var name: String
+        /// In transactions.
+        var age: Int64
+    }
+
     struct Facts: Sendable, Hashable {
         var transactions: [Transaction] = []
         /// Sessions in this database whose transactions this role may not see.
         var hidden = 0
         var prepared: [Prepared] = []
         var slots: [Slot] = []
+        var feedback: [Feedback] = []
         /// Who asked.
         var role = ""
     }
@@ -72,6 +81,14 @@ struct VacuumCheck: DoctorCheck {
                     restart_lsn)::int8
                 FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name
                 """),
+            PostgresStatement(
+                """
+                SELECT name, age::int8 FROM (
+                    SELECT slot_name::text, age(xmin) FROM pg_replication_slots WHERE xmin IS NOT NULL
+                    UNION ALL SELECT application_name, age(backend_xmin) FROM pg_stat_replication
+                    WHERE backend_xmin IS NOT NULL) standbys (name, age)
+                ORDER BY name COLLATE "C"
+                """),
         ])
         var facts = Facts()
         for row in results[0].rows {
@@ -93,6 +110,9 @@ struct VacuumCheck: DoctorCheck {
         for row in results[3].rows {
             facts.slots.append(
                 Slot(name: try row.decode(0), isActive: try row.decode(1), retained: try row.decode(2)))
+        }
+        for row in results[4].rows {
+            facts.feedback.append(Feedback(name: try row.decode(0), age: try row.decode(1)))
         }
         return Self.judge(facts, limits: database.limits)
     }
@@ -131,6 +151,17 @@ struct VacuumCheck: DoctorCheck {
                     ]))
         }
         findings += facts.slots.compactMap { finding(of: $0, limits) }
+        for standby in facts.feedback where standby.age >= limits.feedbackAge {
+            findings.append(
+                DoctorFinding(
+                    .standbyHoldsVacuum, .warning,
+                    """
+                    a query on the standby \(standby.name) is \(standby.age) transactions old: no row that died since \
+                    is removed here
+                    """,
+                    advice: "end it there (pg_stat_activity on the standby), or set hot_standby_feedback = off there",
+                    data: ["standby": .string(standby.name), "age": .int(standby.age)]))
+        }
         if facts.hidden > 0 {
             findings.append(
                 DoctorFinding(
