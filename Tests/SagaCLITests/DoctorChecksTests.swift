@@ -82,9 +82,9 @@ import Testing
 
     private static let tables = [
         Case(
-            "a table without autovacuum", "ALTER TABLE saga.state SET (autovacuum_enabled = off)",
+            "a table without autovacuum", "ALTER TABLE saga.alert SET (autovacuum_enabled = off)",
             """
-            warning table-autovacuum-off: autovacuum is off for saga.state -> ALTER TABLE saga.state RESET \
+            warning table-autovacuum-off: autovacuum is off for saga.alert -> ALTER TABLE saga.alert RESET \
             (autovacuum_enabled);
             """),
         Case(
