@@ -12,9 +12,10 @@ struct TestCommand: AsyncParsableCommand {
         discussion: """
             Each call of each step, and each call that undoes one, is refused, never reached, lost, timed out, held \
             back by an open circuit breaker, hit by a daemon that dies before it, after it and after its commit, by a \
-            cancel and by the deadline: one at a time, in virtual time. Every run must end; leave no effect when \
-            compensated, and all when completed; undo in reverse order, nothing past the point of no return; call \
-            nothing after its undo; keep its keys. Exits with 1 if one doesn't. Needs no database and no services.
+            cancel and by the deadline: one at a time, in virtual time, and with --pairs also two. Every run must end; \
+            leave no effect when compensated, and all when completed; undo in reverse order, nothing past the point of \
+            no return; call nothing after its undo; keep its keys. Exits with 1 if one doesn't. Needs no database and \
+            no services.
             """
     )
 
@@ -28,7 +29,17 @@ struct TestCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("Decides how delays are spread; the same seed gives the same runs.", valueName: "number"))
     var seed: UInt64 = 0
+    @Flag(help: "Also every two faults together.")
+    var pairs = false
+    @Option(
+        help: ArgumentHelp(
+            "With --pairs: of more pairs so many are run, chosen by the seed; 0 runs all.", valueName: "number"))
+    var limit = 10_000
     @OptionGroup var format: FormatOptions
+
+    func validate() throws {
+        if limit < 0 { throw ValidationError("--limit must be 0 or more.") }
+    }
 
     func run() async throws {
         let outputs = try output.map(SimulationArgument.output)
@@ -42,7 +53,10 @@ struct TestCommand: AsyncParsableCommand {
             for (step, output) in outputs where definition.index(ofStep: step) != nil { answers[step] = output }
             let matrix = FaultMatrix(definition, input: input, outputs: answers, seed: seed)
             do throws(SimulationFault) {
-                reports.append(FaultReport(definition: definition, cases: try matrix.run()))
+                let runs = ParallelRuns(name: definition.name, terminal: .error)
+                let cases = try matrix.run(on: runs.spread)
+                let pairs = pairs ? try PairsReport(matrix, of: cases, limit: limit, on: runs) : nil
+                reports.append(FaultReport(definition: definition, cases: cases, pairs: pairs))
             } catch {
                 throw CommandFailure("\(definition.name): \(error)")
             }
@@ -68,8 +82,10 @@ struct TestCommand: AsyncParsableCommand {
 struct FaultReport {
     let definition: Definition
     let cases: [FaultMatrix.Case]
+    /// nil when only single faults were asked for.
+    let pairs: PairsReport?
 
-    var hasProblems: Bool { cases.contains { !$0.problems.isEmpty } }
+    var hasProblems: Bool { cases.contains { !$0.problems.isEmpty } || pairs?.hasProblems ?? false }
 
     /// The table, and below it the story of each run that went wrong.
     func lines(for terminal: Terminal) -> [String] {
@@ -92,9 +108,11 @@ struct FaultReport {
             let story = SimulationText(run.result, definition: definition, terminal: terminal)
             lines += story.lines.map { $0.isEmpty ? "" : "  " + $0 } + [""]
         }
+        lines += pairs?.lines(for: terminal) ?? []
         let runs = cases.count == 1 ? "1 run" : "\(cases.count) runs"
-        let end = wrong.isEmpty ? "no problem" : "problems in \(wrong.count)"
-        return lines + ["\(definition.name): \(runs), \(end)"]
+        let count = wrong.count + (pairs?.problemCount ?? 0)
+        let end = count == 0 ? "no problem" : "problems in \(count)"
+        return lines + ["\(definition.name): \(runs)\(pairs?.summary ?? ""), \(end)"]
     }
 
     /// `all` are those of a run in which nothing goes wrong.
@@ -117,28 +135,43 @@ struct FaultReport {
     static func json(_ reports: [FaultReport]) -> RawJSON {
         var writer = JSONWriter()
         writer.beginObject()
-        writer.field("runs", reports.reduce(0) { $0 + $1.cases.count })
-        writer.field("problems", reports.reduce(0) { $0 + $1.cases.count { !$0.problems.isEmpty } })
+        let pairs = reports.compactMap(\.pairs)
+        let runs = reports.reduce(0) { $0 + $1.cases.count } + pairs.reduce(0) { $0 + $1.outcomes.count }
+        let problems = reports.reduce(0) { $0 + $1.cases.count { !$0.problems.isEmpty } }
+        writer.field("runs", runs)
+        writer.field("problems", problems + pairs.reduce(0) { $0 + $1.problemCount })
+        if !pairs.isEmpty { writer.field("leftOut", pairs.reduce(0) { $0 + $1.faults.total - $1.outcomes.count }) }
         writer.key("cases")
         writer.beginArray()
         for report in reports {
+            let name = report.definition.name
             for run in report.cases {
                 writer.beginObject()
-                writer.field("saga", report.definition.name)
-                writer.field("step", run.target.step)
-                writer.field("operation", run.target.side.rawValue)
-                writer.field("fault", run.fault.rawValue)
-                writer.field("status", run.result.status.name)
-                writer.field("ending", run.result.ending.rawValue)
-                writer.field("durationMs", run.result.duration.microseconds / 1_000)
-                strings("effects", run.result.books.standing.map(\.step), &writer)
-                strings("problems", run.problems, &writer)
+                let outcome = FaultPairs.Outcome(run.result, problems: run.problems)
+                write(name, run.target, run.fault, outcome, to: &writer)
+                if report.pairs != nil { writer.field("second", nil as String?) }
                 writer.endObject()
             }
+            report.pairs?.write(to: &writer) { write(name, $0.target, $0.fault, $1, to: &$2) }
         }
         writer.endArray()
         writer.endObject()
         return writer.finished()
+    }
+
+    private static func write(
+        _ name: String, _ target: SimulationScript.Target, _ fault: FaultMatrix.Fault, _ outcome: FaultPairs.Outcome,
+        to writer: inout JSONWriter
+    ) {
+        writer.field("saga", name)
+        writer.field("step", target.step)
+        writer.field("operation", target.side.rawValue)
+        writer.field("fault", fault.rawValue)
+        writer.field("status", outcome.status.name)
+        writer.field("ending", outcome.ending.rawValue)
+        writer.field("durationMs", outcome.duration.microseconds / 1_000)
+        strings("effects", outcome.effects, &writer)
+        strings("problems", outcome.problems, &writer)
     }
 
     private static func strings(_ name: String, _ texts: [String], _ writer: inout JSONWriter) {
