@@ -153,8 +153,16 @@ public struct FaultMatrix: Sendable {
             if case .http? = step.action?.kind { true } else { false }
         }
         guard let turning = definition.pivot ?? last else { return run }
-        let reply: SimulationScript.Reply = turning == index ? .lost : .status(422, error: "Refused")
-        run.script.rules.append(.init(.init(definition.steps[turning].name), reply: reply))
+        let target = SimulationScript.Target(definition.steps[turning].name)
+        let refusal = SimulationScript.Reply.status(422, error: "Refused")
+        if turning != index {
+            run.script.rules.append(.init(target, reply: refusal))
+        } else if definition.steps[turning].action?.retry.maximumAttempts == 0 {
+            // Lost for ever it would never turn.
+            run.script.rules += [.init(target, attempt: 1, reply: .lost), .init(target, reply: refusal)]
+        } else {
+            run.script.rules.append(.init(target, reply: .lost))
+        }
         return run
     }
 

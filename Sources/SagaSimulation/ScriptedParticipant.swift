@@ -4,8 +4,8 @@ import SagaEngine
 
 /// A call that reached, or was to reach, a participant.
 public struct SimulatedCall: Sendable, Hashable {
-    public let call: Call
-    public let at: Instant
+    public internal(set) var call: Call
+    public internal(set) var at: Instant
     /// When its answer came, and what it was; nil for one that nobody heard of any more.
     public internal(set) var answer: Answer?
     public internal(set) var answeredAt: Instant?
