@@ -142,7 +142,7 @@ struct ExpectationParser {
     private func unknownType(_ text: String, _ node: LocatedJSON) {
         log.error(
             .invalidValue, at: node.range.lowerBound, "\(quoted(text)) is no type of event",
-            hint: log.nearest(text, among: Self.eventNames) ?? "they are in docs/definitions.md, such as StepSucceeded")
+            hint: log.nearest(text, among: Self.eventNames) ?? "such as StepSucceeded, as saga events prints them")
     }
 
     // MARK: Steps

@@ -65,7 +65,7 @@ struct Alignment {
         let shown = head + (pattern?.members.keys.filter { !head.contains($0) } ?? [])
         let members = shown.compactMap { key -> (String, JSON)? in
             let value = seen[key]
-            if head.contains(key) { return value.map { (key, $0) } }
+            if head.contains(key) { return value.flatMap { $0.isNull ? nil : (key, $0) } }
             guard let wanted = pattern?.members[key]?.objectValue, key == "headers" else {
                 return (key, value ?? .null)
             }
@@ -114,15 +114,17 @@ struct Alignment {
             }
             (lefts, rights) = ([], [])
         }
+        /// Of two ways that are as long the one that keeps what lies between side by side.
+        func isLeftNext(_ row: Int, _ column: Int) -> Bool {
+            let (below, beside) = (lengths[(row + 1) * (right + 1) + column], lengths[row * (right + 1) + column + 1])
+            return below == beside ? lefts.count <= rights.count : below > beside
+        }
         while row < left || column < right {
             if row < left, column < right, same[row * right + column] {
                 flush()
                 pairs.append((row, column))
                 (row, column) = (row + 1, column + 1)
-            } else if column >= right
-                || (row < left
-                    && lengths[(row + 1) * (right + 1) + column] >= lengths[row * (right + 1) + column + 1])
-            {
+            } else if row < left, column >= right || isLeftNext(row, column) {
                 lefts.append(row)
                 row += 1
             } else {

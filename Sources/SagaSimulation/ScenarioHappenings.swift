@@ -82,10 +82,10 @@ struct ScenarioHappenings {
         return (.done(output: reader["output"].map(file.raw)), delay)
     }
 
-    private func conflict(_ reader: ObjectReader, _ keys: [String]) {
+    private func conflict(_ reader: ObjectReader, _ keys: [String], of subject: String = "answer") {
         log.error(
             .conflictingKeys, at: reader.keyOffset(keys.last ?? ""),
-            "\(keys.map { "`\($0)`" }.joined(separator: " and ")) can't be true of one answer")
+            "\(keys.map { "`\($0)`" }.joined(separator: " and ")) can't be true of one \(subject)")
     }
 
     /// An error's name; the engine's own only if a simulated answer can bring it about.
@@ -151,7 +151,7 @@ struct ScenarioHappenings {
         let attempt = reader.integer("attempt", Self.attempts) ?? 1
         guard let kind = oneOf(Self.crashKinds, reader, "a crash") else { return nil }
         if kind.hasSuffix("Commit") {
-            if reader["attempt"] != nil { conflict(reader, [kind, "attempt"]) }
+            if reader["attempt"] != nil { conflict(reader, [kind, "attempt"], of: "crash") }
             guard let sequence = reader.integer(kind, Self.sequences) else { return nil }
             return kind == "beforeCommit" ? .beforeCommit(sequence: sequence) : .afterCommit(sequence: sequence)
         }
@@ -175,7 +175,7 @@ struct ScenarioHappenings {
         let found = keys.filter { reader[$0] != nil }
         if found.count == 1 { return found.first }
         if found.isEmpty {
-            if !keys.contains(where: reader.isMeant) {
+            if !reader.hasUnknownKeys {
                 log.error(
                     .missingKey, at: reader.node.range.lowerBound, "\(subject) has none of \(wordList(keys))")
             }
