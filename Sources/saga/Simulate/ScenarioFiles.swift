@@ -11,9 +11,10 @@ struct TestFiles {
     /// Files of scenarios, each once.
     private(set) var scenarios: [String] = []
 
+    /// Sorts paths.
+    ///
     /// A `*.test.json` is a file of scenarios, a folder means its definitions, and the scenarios in it and in its
     /// `tests`; any other path is a definition. No path at all means `sagas`.
-    ///
     /// - Throws: `CommandFailure` for a folder that can't be read.
     init(_ paths: [String]) throws(CommandFailure) {
         for path in paths.isEmpty ? ["sagas"] : paths {
