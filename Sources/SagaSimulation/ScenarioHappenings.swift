@@ -8,6 +8,8 @@ struct ScenarioHappenings {
     static let statuses = 200...599
     static let attempts = 1...1_000_000
     static let sequences = 1...1_000_000
+    /// So long after the start a run is no longer looked at.
+    static let horizon = TimeSpan.minutes(7 * 24 * 60)
 
     let file: LocatedFile
     let log: FindingLog
@@ -111,7 +113,7 @@ struct ScenarioHappenings {
     func outages(_ node: LocatedJSON?) -> [SimulatedRun.Outage] {
         elements(node, "outages").compactMap { element in
             guard let reader = ObjectReader(element, "an outage", keys: Self.outageKeys, log: log) else { return nil }
-            let from = reader.duration("from", zero: .isAllowed) ?? .zero
+            let from = time("from", reader) ?? .zero
             let until = reader.required("until").flatMap { _ in reader.duration("until") }
             guard let node = reader.required("service"), let name = log.string(node, "`service`") else { return nil }
             guard let service = definition.services.first(where: { $0.name == name }) else {
@@ -163,6 +165,16 @@ struct ScenarioHappenings {
     }
 
     // MARK: Shapes
+
+    /// A time after the start at which something happens.
+    func time(_ key: String, _ reader: ObjectReader) -> TimeSpan? {
+        guard let span = reader.duration(key, zero: .isAllowed) else { return nil }
+        if span < Self.horizon { return span }
+        log.error(
+            .outOfRange, at: reader[key]?.range.lowerBound ?? 0, "`\(key)` must be less than \(Self.horizon.written)",
+            hint: "a run is looked at for so long")
+        return nil
+    }
 
     func elements(_ node: LocatedJSON?, _ key: String) -> [LocatedJSON] {
         guard let node else { return [] }

@@ -81,7 +81,7 @@ struct ScenarioParser {
                     rules: rules,
                     outputs: StandInOutputs.of(definition).merging(outputs) { $1 }.merging(own) { $1 }),
                 seed: ownSeed ?? seed, signals: happenings.signals(scenario["signals"]), crashes: crashes,
-                outages: happenings.outages(scenario["outages"]))
+                outages: happenings.outages(scenario["outages"]), horizon: ScenarioHappenings.horizon)
             let expectations = scenario.required("expect", hint: "what must come of the run").map {
                 ExpectationParser(log: log, steps: steps).expectations($0)
             }

@@ -17,7 +17,7 @@ extension ScenarioHappenings {
         elements(node, "signals").compactMap { element in
             guard let reader = ObjectReader(element, "a signal", keys: Self.signalKeys, log: log) else { return nil }
             let at = reader.required("at", hint: "so long after the start, such as \"3s\"")
-                .flatMap { _ in reader.duration("at", zero: .isAllowed) }
+                .flatMap { _ in time("at", reader) }
             guard let key = oneOf(Self.commands, reader, "a signal"), let value = reader[key] else { return nil }
             guard let (command, reason) = command(key, value), let at else { return nil }
             return .init(at: at, command, reason: reason)

@@ -132,7 +132,7 @@ import Testing
                 "signals": [{"cancel": "r"}, {"at": "1s"}, {"at": "1s", "cancel": "r", "pause": "r"}, {"at": "1s", "cancel": 7},
                   {"at": "1s", "resolve": {"step": "x", "as": "done"}}, {"at": "1s", "resolve": {"step": "ship", "as": "gone"}},
                   {"at": "1s", "resolve": {"step": "ship", "as": "undone", "output": 1}}, {"at": "1s", "retry": {"patch": 1}},
-                  {"at": "1s", "stop": "r"}],
+                  {"at": "1s", "stop": "r"}, {"at": "7d", "cancel": "r"}],
                 "outages": [{"service": "s"}, {"service": "x", "until": "1s"}, {"service": "s", "from": "2s", "until": "2s"}],
                 "crashes": [{}, {"beforeCall": "charge", "afterCall": "ship"}, {"afterCommit": 0}, {"afterCommit": 1, "attempt": 1}, {"beforeCall": "x"}, 1]
                 """#) == [
@@ -145,6 +145,7 @@ import Testing
                     "error: what is undone has no output",
                     "error: `patch` must be an object, not a number",
                     "error: unknown key `stop` in a signal; its keys are at, cancel, pause, resume, retry, terminate, compensate, resolve",
+                "error: `at` must be less than 7d; a run is looked at for so long",
                     "error: an outage has no `until`",
                     "error: the service `s` has no circuit breaker",
                     "error: the saga `sample` has no service `x`",
