@@ -145,7 +145,7 @@ import Testing
                     "error: what is undone has no output",
                     "error: `patch` must be an object, not a number",
                     "error: unknown key `stop` in a signal; its keys are at, cancel, pause, resume, retry, terminate, compensate, resolve",
-                "error: `at` must be less than 7d; a run is looked at for so long",
+                    "error: `at` must be less than 7d; a run is looked at for so long",
                     "error: an outage has no `until`",
                     "error: the service `s` has no circuit breaker",
                     "error: the saga `sample` has no service `x`",
