@@ -227,7 +227,7 @@ import Testing
         try program.write(#"{"saga": "b", "steps": [{"name": "s", "action": {"noop": {}}}]}"#, to: "b.json")
         #expect(
             try await program.run("test", "b.json", "--format", "json")
-                == Run(0, #"{"runs":0,"problems":0,"cases":[]}"# + "\n"))
+                == Run(0, #"{"runs":0,"problems":0,"cases":[],"scenarios":[]}"# + "\n"))
         #expect(try await program.run("test", "b.json") == Run(0, "b: 0 runs, no problem\n"))
         #expect(
             try await program.run("test", "nowhere")
@@ -379,7 +379,9 @@ import Testing
             .deletingLastPathComponent()
         let text = try String(contentsOf: root.appendingPathComponent("docs/testing.md"), encoding: .utf8)
         let program = try await SagaProgram.make(isMigrated: false)
-        for file in ["sagas/order.json"] {
+        try FileManager.default.createDirectory(
+            atPath: program.folder + "/sagas/tests", withIntermediateDirectories: false)
+        for file in ["sagas/order.json", "sagas/tests/order.test.json"] {
             try program.write(try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8), to: file)
         }
         for file in text.matches(of: #/```json (?<name>\S+)\n(?<text>[^`]*)```/#) {
@@ -391,11 +393,8 @@ import Testing
             let run = try await program.start(
                 shown.output.call.split(separator: " ").map(String.init), database: .some(nil)
             ).ending()
-            #expect(
-                run
-                    == Run(
-                        ["test hotel.json", "test inn.json --pairs"].contains(shown.output.call) ? 1 : 0,
-                        String(shown.output.output)))
+            let isWrong = ["test hotel.json", "test inn.json --pairs", "test card.test.json"].contains(shown.output.call)
+            #expect(run == Run(isWrong ? 1 : 0, String(shown.output.output)))
         }
         await program.remove()
     }
