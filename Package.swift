@@ -82,7 +82,7 @@ let package = Package(
         .target(
             name: "SagaSimulation",
             dependencies: [
-                "CEL", "JSON", "SagaCore", "SagaEngine",
+                "CEL", "JSON", "JSONSchema", "SagaCore", "SagaEngine",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -2,12 +2,12 @@ import JSON
 
 /// A value as JSON Schema compares it: numbers by what they are worth (`1` is `1.0`), strings by code points, objects
 /// whatever the order of their members.
-struct ValueKey: Hashable, Sendable {
-    let value: JSON
+package struct ValueKey: Hashable, Sendable {
+    package let value: JSON
 
-    static func == (left: ValueKey, right: ValueKey) -> Bool { areEqual(left.value, right.value) }
+    package static func == (left: ValueKey, right: ValueKey) -> Bool { areEqual(left.value, right.value) }
 
-    static func areEqual(_ left: JSON, _ right: JSON) -> Bool {
+    package static func areEqual(_ left: JSON, _ right: JSON) -> Bool {
         switch (left, right) {
         case (.null, .null): return true
         case (.bool(let a), .bool(let b)): return a == b
@@ -21,7 +21,7 @@ struct ValueKey: Hashable, Sendable {
         }
     }
 
-    func hash(into hasher: inout Hasher) { ValueKey.hash(value, into: &hasher) }
+    package func hash(into hasher: inout Hasher) { ValueKey.hash(value, into: &hasher) }
 
     private static func hash(_ value: JSON, into hasher: inout Hasher) {
         switch value {

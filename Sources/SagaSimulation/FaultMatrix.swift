@@ -1,7 +1,10 @@
 import JSON
 import SagaCore
+import Synchronization
 
 /// Every fault at every call of a definition, one at a time, and what is wrong with what then came.
+///
+/// `FaultPairs` takes them two at a time.
 public struct FaultMatrix: Sendable {
     /// What happens at one call.
     public enum Fault: String, Sendable, Hashable, CaseIterable {
@@ -13,6 +16,8 @@ public struct FaultMatrix: Sendable {
         case lost
         /// Nothing happens, and no answer comes within the timeout.
         case timeout
+        /// No answer comes within the timeout, and the effect happens when all else is over.
+        case straggles
         /// The service's circuit breaker is open for a minute.
         case breakerOpen = "breaker open"
         case daemonDiesBeforeCall = "daemon dies before the call"
@@ -24,7 +29,10 @@ public struct FaultMatrix: Sendable {
         case deadline
 
         /// Whether it can happen to a compensation in another way than to nothing.
-        var isOfActionsOnly: Bool { self == .cancel || self == .deadline }
+        var isOfActionsOnly: Bool { self == .straggles || comesFromOutside }
+
+        /// Whether it comes while the call is out, whatever becomes of that.
+        var comesFromOutside: Bool { self == .cancel || self == .deadline }
     }
 
     /// One fault at one call.
@@ -34,14 +42,25 @@ public struct FaultMatrix: Sendable {
         public let result: SimulationResult
         /// What no run may come to; empty when all is well.
         public let problems: [String]
+
+        /// The run without the fault.
+        let ground: SimulatedRun
+        let site: FaultSite
     }
 
-    private let definition: Definition
+    /// Calls its second argument with each number from zero up to its first one, in any order and on any threads, and
+    /// returns when all calls have.
+    public typealias Spread = @Sendable (_ count: Int, _ work: @escaping @Sendable (Int) -> Void) -> Void
+
+    /// One after the other on the caller's thread.
+    public static let oneByOne: Spread = { count, work in (0..<count).forEach(work) }
+
+    public let definition: Definition
     private let input: RawJSON
     private let outputs: [String: RawJSON]
-    private let seed: UInt64
+    let seed: UInt64
     /// How long each call takes, so that something can happen meanwhile.
-    private let pace: TimeSpan
+    let pace: TimeSpan
 
     /// - Parameter outputs: what steps answer; nil gives `StandInOutputs`.
     public init(_ definition: Definition, input: RawJSON, outputs: [String: RawJSON]? = nil, seed: UInt64 = 0) {
@@ -56,121 +75,103 @@ public struct FaultMatrix: Sendable {
     /// Runs all of them: steps in the order of the file, actions first, faults in the order of `Fault`.
     ///
     /// Calls that aren't made when nothing else goes wrong, such as those of a step that is skipped, have none.
+    /// - Parameter spread: what the runs are made on; the result is the same on any.
     /// - Throws: as `SimulatedRun.run`.
-    public func run() throws(SimulationFault) -> [Case] {
-        var cases: [Case] = []
+    public func run(on spread: Spread = oneByOne) throws(SimulationFault) -> [Case] {
+        var targets: [OperationReference] = []
         for side in OperationSide.allCases {
-            for (index, step) in definition.steps.enumerated() {
+            for index in definition.steps.indices {
                 let reference = OperationReference(step: index, side: side)
-                guard case .http(let http)? = definition.operation(reference)?.kind else { continue }
-                let target = SimulationScript.Target(step.name, side)
-                guard let ground = try ground(of: target, index) else { continue }
-                for fault in Fault.allCases where side == .action || !fault.isOfActionsOnly {
-                    let service = definition.services[http.service]
-                    if fault == .breakerOpen, service.circuitBreaker == nil { continue }
-                    let result = try run(fault, at: target, on: ground, service: service).run()
-                    let checks = RunChecks(result, definition: definition)
-                    cases.append(Case(target: target, fault: fault, result: result, problems: checks.problems))
-                }
+                if case .http? = definition.operation(reference)?.kind { targets.append(reference) }
             }
         }
-        return cases
-    }
-
-    /// What a fault is laid upon: the run without it.
-    private struct Ground {
-        let rules: [SimulationScript.Rule]
-        /// When the call goes out.
-        let at: TimeSpan
-        /// Of the event that records its answer.
-        let answerSequence: Int
-        /// The call is tried again without limit.
-        let isEndless: Bool
-    }
-
-    /// What is tried again without limit gets through after so many faults; else its run would have no end.
-    private static let attemptsOfEndless = 8
-
-    private func ground(of target: SimulationScript.Target, _ index: Int) throws(SimulationFault) -> Ground? {
-        let rules = paced + (target.side == .action ? [] : turn(behind: index))
-        let result = try simulated(rules).run()
-        guard let call = result.calls.first(where: { $0.target == target }) else { return nil }
-        let answered: EventType = target.side == .action ? .stepSucceeded : .compensationSucceeded
-        let answer = result.events.first { event in
-            guard event.type == answered.rawValue, let data = event.data else { return false }
-            return (try? JSON.parse(data))?["step"]?.stringValue == target.step
+        let operations = targets
+        let grounds = try FaultMatrix.all(operations.count, on: spread) { number throws(SimulationFault) in
+            try ground(of: operations[number])
         }
-        let policy = definition.operation(OperationReference(step: index, side: target.side))?.retry
-        return answer.map {
-            Ground(
-                rules: rules, at: call.at - SimulatedRun.start, answerSequence: $0.sequence,
-                isEndless: policy?.maximumAttempts == 0)
+        let singles = grounds.compactMap(\.self).flatMap { ground in
+            Fault.allCases.filter { isPossible($0, at: ground.site) }.map { (ground: ground, fault: $0) }
+        }
+        return try FaultMatrix.all(singles.count, on: spread) { number throws(SimulationFault) in
+            let (ground, fault) = singles[number]
+            let result = try laying(fault, at: ground.site, on: ground.run).run()
+            return Case(
+                target: ground.site.target, fault: fault, result: result,
+                problems: RunChecks(result, definition: definition).problems, ground: ground.run, site: ground.site)
         }
     }
 
-    private var paced: [SimulationScript.Rule] {
-        definition.steps.flatMap { step in
-            OperationSide.allCases.map { .init(.init(step.name, $0), delay: pace) }
+    /// The results in the order of their numbers, whatever the order in which they come; of several faults the first.
+    static func all<Value: Sendable>(
+        _ count: Int, on spread: Spread, _ value: @escaping @Sendable (Int) throws(SimulationFault) -> Value
+    ) throws(SimulationFault) -> [Value] {
+        let found = Mutex<[Result<Value, SimulationFault>?]>(Array(repeating: nil, count: count))
+        spread(count) { number in
+            let result: Result<Value, SimulationFault>
+            do throws(SimulationFault) { result = .success(try value(number)) } catch { result = .failure(error) }
+            found.withLock { $0[number] = result }
         }
+        var values: [Value] = []
+        values.reserveCapacity(count)
+        for result in found.withLock({ $0 }) {
+            guard let result else { throw SimulationFault(message: "a run was left out") }
+            values.append(try result.get())
+        }
+        return values
     }
 
-    /// What makes a saga undo the step: the pivot, else the last call, refuses; if it is that step's own, its answer is
-    /// lost.
-    private func turn(behind index: Int) -> [SimulationScript.Rule] {
-        let last = definition.steps.lastIndex { step in
-            if case .http? = step.action?.kind { true } else { false }
-        }
-        guard let turning = definition.pivot ?? last else { return [] }
-        let reply: SimulationScript.Reply = turning == index ? .lost : .status(422, error: "Refused")
-        return [.init(.init(definition.steps[turning].name), reply: reply)]
+    // MARK: What faults are laid upon
+
+    private struct Ground: Sendable {
+        let run: SimulatedRun
+        let site: FaultSite
     }
 
-    private func simulated(_ rules: [SimulationScript.Rule], deadline: TimeSpan? = nil) -> SimulatedRun {
-        let definition = deadline.map(self.definition.with) ?? self.definition
+    private func ground(of operation: OperationReference) throws(SimulationFault) -> Ground? {
+        let run = operation.side == .action ? undisturbed : turned(behind: operation.step)
+        let target = SimulationScript.Target(definition.steps[operation.step].name, operation.side)
+        let result = try run.run()
+        let events = result.decodedEvents(of: definition)
+        guard let site = FaultSite(target, attempt: 1, in: result.calls, events, of: definition), site.isAnswered
+        else { return nil }
+        return Ground(run: run, site: site)
+    }
+
+    /// The run in which nothing goes wrong.
+    var undisturbed: SimulatedRun {
+        let rules = definition.steps.flatMap { step in
+            OperationSide.allCases.map { SimulationScript.Rule(.init(step.name, $0), delay: pace) }
+        }
         return SimulatedRun(
             definition, input: input, script: SimulationScript(rules: rules, outputs: outputs), seed: seed)
     }
 
-    private func run(
-        _ fault: Fault, at target: SimulationScript.Target, on ground: Ground, service: Service
-    ) -> SimulatedRun {
-        func replying(_ reply: SimulationScript.Reply) -> SimulatedRun {
-            let attempts = ground.isEndless ? (1...FaultMatrix.attemptsOfEndless).map { Optional($0) } : [nil]
-            return simulated(ground.rules + attempts.map { .init(target, attempt: $0, reply: reply) })
+    /// A run that undoes the step: the pivot, else the last call, refuses; if it is that step's own, its answer is lost.
+    func turned(behind index: Int) -> SimulatedRun {
+        var run = undisturbed
+        let last = definition.steps.lastIndex { step in
+            if case .http? = step.action?.kind { true } else { false }
         }
-        let half = TimeSpan(microseconds: pace.microseconds / 2)
-        let whileOut = ground.at + half
-        var run = simulated(ground.rules, deadline: fault == .deadline ? whileOut : nil)
-        switch fault {
-        case .refuses: run = replying(.status(422, error: "Refused"))
-        case .unreachable: run = replying(.unreachable)
-        case .lost: run = replying(.lost)
-        case .timeout: run = replying(.timeout(hasEffect: false))
-        case .breakerOpen:
-            let from = ground.at + TimeSpan(microseconds: -half.microseconds)
-            run.outages = [.init(service, from: from, until: ground.at + .minutes(1))]
-        case .daemonDiesBeforeCall: run.crashes = [.beforeCall(target, attempt: 1)]
-        case .daemonDiesAfterCall: run.crashes = [.afterCall(target, attempt: 1)]
-        case .daemonDiesAfterCommit: run.crashes = [.afterCommit(sequence: ground.answerSequence)]
-        case .cancel: run.signals = [.init(at: whileOut, .cancel)]
-        case .deadline: break
+        guard let turning = definition.pivot ?? last else { return run }
+        let target = SimulationScript.Target(definition.steps[turning].name)
+        let refusal = SimulationScript.Reply.status(422, error: "Refused")
+        if turning != index {
+            run.script.rules.append(.init(target, reply: refusal))
+        } else if definition.steps[turning].action?.retry.maximumAttempts == 0 {
+            // Lost for ever it would never turn.
+            run.script.rules += [.init(target, attempt: 1, reply: .lost), .init(target, reply: refusal)]
+        } else {
+            run.script.rules.append(.init(target, reply: .lost))
         }
         return run
     }
-}
 
-extension Definition {
-    /// The same with another deadline.
-    fileprivate func with(deadline: TimeSpan) -> Definition {
-        Definition(
-            name: name, description: description, digest: digest, inputSchema: inputSchema, deadline: deadline,
-            services: services, steps: steps, graph: graph, onCompensationFailure: onCompensationFailure,
-            output: output)
-    }
-}
-
-extension TimeSpan {
-    fileprivate static func + (left: TimeSpan, right: TimeSpan) -> TimeSpan {
-        Instant(microseconds: left.microseconds) + right - Instant(microseconds: 0)
+    /// Whether the fault can happen there.
+    func isPossible(_ fault: Fault, at site: FaultSite) -> Bool {
+        switch fault {
+        case .breakerOpen: site.service.circuitBreaker != nil
+        case .daemonDiesAfterCommit: site.answerSequence != nil
+        default: site.target.side == .action || !fault.isOfActionsOnly
+        }
     }
 }

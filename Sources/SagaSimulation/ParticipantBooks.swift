@@ -36,9 +36,9 @@ public struct ParticipantBooks: Sendable, Hashable {
     }
 
     /// In the order in which they came.
-    public private(set) var entries: [Entry] = []
+    public internal(set) var entries: [Entry] = []
     /// The effects that stand, in the order in which they came.
-    public private(set) var standing: [Effect] = []
+    public internal(set) var standing: [Effect] = []
     /// Keys whose action has no effect any more, or never will.
     private var closed: Set<String> = []
     private var known: Set<String> = []

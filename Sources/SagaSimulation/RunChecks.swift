@@ -2,6 +2,8 @@ import JSON
 import SagaCore
 
 /// What must be so of every run, whatever goes wrong in it.
+///
+/// `HistoryChecks` has what is told by the events and calls alone, here is what the definition promises.
 public struct RunChecks: Sendable {
     private let result: SimulationResult
     private let definition: Definition
@@ -10,16 +12,18 @@ public struct RunChecks: Sendable {
     public init(_ result: SimulationResult, definition: Definition) {
         self.result = result
         self.definition = definition
-        events = result.events.compactMap { try? EventCodec.decode($0, definition: definition) }
+        events = result.decodedEvents(of: definition)
     }
 
     /// All that is wrong, each a clause; empty when nothing is.
     public var problems: [String] {
-        endProblems + effectProblems + orderProblems + pivotProblems + callProblems
+        endProblems + effectProblems + orderProblems + pivotProblems + undoProblems
+            + HistoryChecks(result, events: events).problems
     }
 
     private var endProblems: [String] {
         switch result.ending {
+        case .stuck where result.state.stuckOn == nil: ["the saga is stuck, and doesn't say on what"]
         case .ended, .stuck: []
         case .waiting: ["the saga waits for ever as \(result.status.name)"]
         case .horizon: ["the saga comes to no end"]
@@ -77,18 +81,24 @@ public struct RunChecks: Sendable {
             .map { "\($0.element.name) is undone past the point of no return" }
     }
 
-    private var callProblems: [String] {
-        var keys: [SimulationScript.Target: String] = [:]
-        var undone: Set<String> = []
+    /// Nothing is called, and nothing happens, after its undo.
+    private var undoProblems: [String] {
+        var called: Set<String> = []
         var problems: [String] = []
         for made in result.calls {
-            let key = made.call.idempotencyKey
-            if keys[made.target] ?? key != key { problems.append("the key of \(made.target) changes") }
-            keys[made.target] = key
             if made.target.side == .compensation {
-                undone.insert(made.target.step)
-            } else if undone.contains(made.target.step) {
+                called.insert(made.target.step)
+            } else if called.contains(made.target.step) {
                 problems.append("\(made.target.step) is called after its undo")
+            }
+        }
+        var undone: Set<String> = []
+        for entry in result.books.entries {
+            switch entry.kind {
+            case .undone, .tombstone: undone.insert(entry.step)
+            case .done where undone.contains(entry.step):
+                problems.append("the effect of \(entry.step) comes after its undo")
+            case .done, .repeated, .refused: break
             }
         }
         return problems

@@ -4,8 +4,8 @@ import SagaEngine
 
 /// A call that reached, or was to reach, a participant.
 public struct SimulatedCall: Sendable, Hashable {
-    public let call: Call
-    public let at: Instant
+    public internal(set) var call: Call
+    public internal(set) var at: Instant
     /// When its answer came, and what it was; nil for one that nobody heard of any more.
     public internal(set) var answer: Answer?
     public internal(set) var answeredAt: Instant?
@@ -30,6 +30,8 @@ public actor ScriptedParticipant: StepInvoker {
     /// In the order in which they were made.
     public private(set) var calls: [SimulatedCall] = []
     private(set) var callsInFlight = 0
+    /// Requests that are still on their way though nobody waits for their answer any more.
+    private(set) var stragglers = 0
 
     private let script: SimulationScript
     private let clock: VirtualClock
@@ -61,13 +63,16 @@ public actor ScriptedParticipant: StepInvoker {
         return answer
     }
 
-    /// The effect happens when the call arrives, whatever the answer takes.
+    /// The effect happens when the call arrives, whatever the answer takes; that of a straggler when its time has come.
     private func answer(_ call: Call) async -> Answer {
         let target = SimulationScript.Target(call.stepName, call.operation.side)
         let reply = script.reply(to: target, attempt: call.attempt)
         let answer = take(call, reply)
         let delay = script.delay(of: target, attempt: call.attempt)
-        if case .timeout = reply { return await timeOut(call) }
+        switch reply {
+        case .timeout, .straggles: return await timeOut(call)
+        case .done, .status, .failed, .unknown: break
+        }
         if delay >= call.timeout { return await timeOut(call) }
         if delay > .zero { await clock.sleep(for: delay) }
         return answer
@@ -97,7 +102,18 @@ public actor ScriptedParticipant: StepInvoker {
         case .timeout(let hasEffect):
             if hasEffect { _ = enter(call) }
             return .done(output: .null)
+        case .straggles(let span):
+            stragglers += 1
+            Task(executorPreference: executor) { await self.arrive(call, after: span) }
+            return .done(output: .null)
         }
+    }
+
+    private func arrive(_ call: Call, after span: TimeSpan) async {
+        await clock.sleep(for: span)
+        _ = enter(call)
+        stragglers -= 1
+        clock.ring()
     }
 
     private func output(of call: Call) -> RawJSON {

@@ -37,7 +37,7 @@ public struct SimulatedRun: Sendable {
         }
     }
 
-    public let definition: Definition
+    public internal(set) var definition: Definition
     public var input: RawJSON
     public var script: SimulationScript
     /// Decides the saga's id, and so the jitter of its delays.

@@ -23,15 +23,15 @@ public struct SimulationResult: Sendable, Hashable {
     }
 
     public let saga: SagaID
-    public let ending: Ending
+    public internal(set) var ending: Ending
     /// By the saga's row.
-    public let status: SagaStatus
+    public internal(set) var status: SagaStatus
     /// The fold of the events.
-    public let state: SagaState
-    public let events: [StoredEvent]
+    public internal(set) var state: SagaState
+    public internal(set) var events: [StoredEvent]
     /// In the order in which they were made.
-    public let calls: [SimulatedCall]
-    public let books: ParticipantBooks
+    public internal(set) var calls: [SimulatedCall]
+    public internal(set) var books: ParticipantBooks
     public let signals: [SignalResult]
     /// What happened to the breakers of the definition's services, in the order of time.
     public let breakerEvents: [BreakerLine]

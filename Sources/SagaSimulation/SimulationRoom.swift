@@ -134,9 +134,9 @@ actor SimulationRoom {
 
     /// nil while the saga goes on.
     private func ending(of saga: SagaID) async -> SimulationResult.Ending? {
-        guard let row = await store.row(saga), await participant.callsInFlight == 0, row.owner == nil else {
-            return nil
-        }
+        guard let row = await store.row(saga), await participant.callsInFlight == 0,
+            await participant.stragglers == 0, row.owner == nil
+        else { return nil }
         if row.status.isEnded, row.dueAt == nil { return .ended }
         guard row.dueAt == .distantFuture, await store.awaiting(saga) == nil else { return nil }
         return row.status == .stuck ? .stuck : .waiting

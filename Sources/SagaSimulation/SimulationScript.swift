@@ -31,6 +31,9 @@ public struct SimulationScript: Sendable, Hashable {
         case unknown(Answer.Refusal, hasEffect: Bool)
         /// No answer within the attempt's timeout.
         case timeout(hasEffect: Bool)
+        /// No answer within the attempt's timeout, and the effect happens so long after the call went out: the request
+        /// was held up on its way.
+        case straggles(after: TimeSpan)
 
         /// The effect happens, the connection breaks before the answer comes.
         public static let lost = Reply.unknown(

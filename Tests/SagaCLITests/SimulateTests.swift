@@ -213,20 +213,21 @@ import Testing
                     a     unreachable                   compensated     12s  none
                     a     lost                          compensated     12s  a
                     a     timeout                       compensated  2m 37s  none
+                    a     straggles                     compensated  2m 37s  a
                     a     daemon dies before the call   completed       11s  all
                     a     daemon dies after the call    completed       12s  all
                     a     daemon dies after the commit  completed        1s  all
                     a     cancel                        compensated      1s  a
                     a     deadline                      compensated      1s  a
 
-                    one: 9 runs, no problem
+                    one: 10 runs, no problem
 
                     """
                 ))
         try program.write(#"{"saga": "b", "steps": [{"name": "s", "action": {"noop": {}}}]}"#, to: "b.json")
         #expect(
             try await program.run("test", "b.json", "--format", "json")
-                == Run(0, #"{"runs":0,"problems":0,"cases":[]}"# + "\n"))
+                == Run(0, #"{"runs":0,"problems":0,"cases":[],"scenarios":[]}"# + "\n"))
         #expect(try await program.run("test", "b.json") == Run(0, "b: 0 runs, no problem\n"))
         #expect(
             try await program.run("test", "nowhere")
@@ -237,12 +238,75 @@ import Testing
         let run = try await program.run("test", "hole.json", "--format", "json")
         #expect(run.status == 1)
         let wrong = try JSON.parse(Array(run.output.utf8))["cases"]?.arrayValue?.filter { $0["problems"]?[0] != nil }
+        let problem = #""problems":["reserve still has its effect, though the saga is compensated"]}"#
         #expect(
             wrong?.map(\.text) == [
                 #"{"saga":"order","step":"reserve","operation":"action","fault":"lost","status":"compensated","#
-                    + #""ending":"ended","durationMs":12322,"effects":["reserve"],"#
-                    + #""problems":["reserve still has its effect, though the saga is compensated"]}"#
+                    + #""ending":"ended","durationMs":12322,"effects":["reserve"],"# + problem,
+                #"{"saga":"order","step":"reserve","operation":"action","fault":"straggles","status":"compensated","#
+                    + #""ending":"ended","durationMs":157322,"effects":["reserve"],"# + problem,
             ])
+        await program.remove()
+    }
+
+    @Test func everyTwoFaults() async throws {
+        let program = try await SagaProgram.make(isMigrated: false)
+        try program.write(
+            #"""
+            {"saga": "one", "services": {"s": {"url": "http://s", "circuitBreaker": false}}, "steps": [
+              {"name": "a", "action": {"http": {"service": "s", "path": "/a"}, "retry": {"maximumAttempts": 2}},
+               "compensation": "none"}]}
+            """#,
+            to: "one.json")
+        let arguments = ["test", "one.json", "--pairs", "--limit", "5"]
+        let text = try await program.start(arguments, database: .some(nil)).ending()
+        #expect(
+            text
+                == Run(
+                    0,
+                    """
+                    STEP  FAULT                         END           TIME  EFFECTS
+                    a     refuses                       compensated     1s  none
+                    a     unreachable                   compensated  2.43s  none
+                    a     lost                          compensated  2.43s  a
+                    a     timeout                       compensated     1m  none
+                    a     straggles                     compensated     1m  a
+                    a     daemon dies before the call   completed      11s  all
+                    a     daemon dies after the call    completed      12s  all
+                    a     daemon dies after the commit  completed       1s  all
+                    a     cancel                        compensated     1s  a
+                    a     deadline                      compensated     1s  a
+
+                    FIRST FAULT AT  PAIRS  COMPENSATED  LONGEST
+                    a                   5            5       1m
+
+                    ONE IS                       PAIRS  COMPENSATED  LONGEST
+                    unreachable                      2            2      30s
+                    lost                             1            1      31s
+                    timeout                          2            2       1m
+                    straggles                        2            2       1m
+                    daemon dies before the call      2            2       1m
+                    cancel                           1            1       1s
+
+                    one: 10 runs, 5 pairs of 77, no problem
+
+                    """,
+                    error: "saga: one: running 5 of 77 pairs of faults; --limit 0 runs all\n"))
+        let document = try await program.start(arguments + ["--format", "json"], database: .some(nil)).ending()
+        let parsed = try JSON.parse(Array(document.output.utf8))
+        #expect(parsed["runs"]?.int64Value == 15)
+        #expect(parsed["leftOut"]?.int64Value == 72)
+        let start = #"{"saga":"one","step":"a","operation":"action","fault":"#
+        #expect(
+            (parsed["cases"]?.arrayValue ?? []).suffix(6).prefix(3).map(\.text) == [
+                start + #""deadline","status":"compensated","ending":"ended","durationMs":1000,"effects":["a"],"#
+                    + #""problems":[],"second":null}"#,
+                start + #""unreachable","status":"compensated","ending":"ended","durationMs":1000,"effects":[],"#
+                    + #""problems":[],"second":{"step":"a","operation":"action","fault":"cancel","attempt":1}}"#,
+                start + #""timeout","status":"compensated","ending":"ended","durationMs":60437,"effects":["a"],"#
+                    + #""problems":[],"second":{"step":"a","operation":"action","fault":"straggles","attempt":2}}"#,
+            ])
+        #expect(try await program.run("test", "one.json", "--limit", "-1").status == 64)
         await program.remove()
     }
 
@@ -315,7 +379,9 @@ import Testing
             .deletingLastPathComponent()
         let text = try String(contentsOf: root.appendingPathComponent("docs/testing.md"), encoding: .utf8)
         let program = try await SagaProgram.make(isMigrated: false)
-        for file in ["sagas/order.json"] {
+        try FileManager.default.createDirectory(
+            atPath: program.folder + "/sagas/tests", withIntermediateDirectories: false)
+        for file in ["sagas/order.json", "sagas/tests/order.test.json"] {
             try program.write(try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8), to: file)
         }
         for file in text.matches(of: #/```json (?<name>\S+)\n(?<text>[^`]*)```/#) {
@@ -327,7 +393,8 @@ import Testing
             let run = try await program.start(
                 shown.output.call.split(separator: " ").map(String.init), database: .some(nil)
             ).ending()
-            #expect(run == Run(shown.output.call == "test hotel.json" ? 1 : 0, String(shown.output.output)))
+            let isWrong = ["test hotel.json", "test inn.json --pairs", "test card.test.json"].contains(shown.output.call)
+            #expect(run == Run(isWrong ? 1 : 0, String(shown.output.output)))
         }
         await program.remove()
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import SagaCore
+import SagaSimulation
 
 /// `saga init NAME`: writes a definition to begin with.
 struct InitCommand: ParsableCommand {
@@ -8,9 +9,9 @@ struct InitCommand: ParsableCommand {
         commandName: "init",
         abstract: "Write a definition to begin with, valid as it stands.",
         discussion: """
-            Writes sagas/NAME.json, and beside it, unless it is there, saga.schema.json, by which editors complete and \
-            check definitions. Folders are made as needed. A file that is there is left alone, but with --force. Needs \
-            no database.
+            Writes sagas/NAME.json, and scenarios for saga test into sagas/tests/NAME.test.json; and, unless they are \
+            there, saga.schema.json and saga-test.schema.json, by which editors complete and check both. Folders are \
+            made as needed. A file that is there is left alone, but the definition with --force. Needs no database.
             """
     )
 
@@ -37,12 +38,19 @@ struct InitCommand: ParsableCommand {
             throw CommandFailure("\(path) is there already; --force replaces it")
         }
         Output.line("wrote \(path)".sanitized)
-        let schema = "\(folder)saga.schema.json"
-        if try NewFile.write(DefinitionSchema.text, to: schema, replacing: false) {
-            Output.line("wrote \(schema)".sanitized)
+        let file = String(path.dropFirst(folder.count))
+        let stem = file.hasSuffix(".json") ? String(file.dropLast(5)) : file
+        let scenarios = "\(folder)tests/\(stem)\(TestFiles.suffix)"
+        try NewFile.makeFolder(scenarios)
+        for (text, path) in [
+            (StartingScenarios.text(of: file), scenarios), (DefinitionSchema.text, "\(folder)saga.schema.json"),
+            (ScenarioSchema.text, "\(folder)saga-test.schema.json"),
+        ] where try NewFile.write(text, to: path, replacing: false) {
+            Output.line("wrote \(path)".sanitized)
         }
         let sagas = folder.isEmpty ? "." : folder == "/" ? folder : String(folder.dropLast())
-        Output.lines(["", "next:", "  saga validate \(path)".sanitized, "  sagad --sagas \(sagas)".sanitized])
+        let next = ["  saga validate \(path)", "  saga test \(scenarios)", "  sagad --sagas \(sagas)"]
+        Output.lines(["", "next:"] + next.map(\.sanitized))
     }
 }
 

@@ -7,6 +7,8 @@ struct SimulationText {
     let result: SimulationResult
     let definition: Definition
     let terminal: Terminal
+    /// How a step is given the output that it really has.
+    var outputHint = "--output STEP=JSON gives it"
 
     init(_ result: SimulationResult, definition: Definition, terminal: Terminal) {
         self.result = result
@@ -117,7 +119,9 @@ struct SimulationText {
 
     private var refusals: [String] {
         result.signals.compactMap { signal in
-            signal.refusal.map { "cancel after \(signal.signal.at.short) changed nothing: \($0)".sanitized }
+            signal.refusal.map {
+                "\(signal.signal.command.word) after \(signal.signal.at.short) changed nothing: \($0)".sanitized
+            }
         }
     }
 
@@ -126,6 +130,6 @@ struct SimulationText {
             guard let bytes = event.data, let data = try? JSON.parse(bytes) else { return false }
             return data["error"]?.stringValue == EngineError.expression
         }
-        return failed ? ["an expression failed: --output STEP=JSON gives it the output that the step really has"] : []
+        return failed ? ["an expression failed: \(outputHint) the output that the step really has"] : []
     }
 }

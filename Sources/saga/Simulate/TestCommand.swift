@@ -4,63 +4,95 @@ import SagaCore
 import SagaDatabase
 import SagaSimulation
 
-/// `saga test PATH…`: every fault at every call of a definition, in virtual time.
+/// `saga test PATH…`: every fault at every call of a definition, and scenarios, in virtual time.
 struct TestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test",
-        abstract: "Run definitions through every fault at every call, and tell what they leave behind.",
+        abstract: "Run definitions through every fault at every call, and through scenarios of your own.",
         discussion: """
             Each call of each step, and each call that undoes one, is refused, never reached, lost, timed out, held \
             back by an open circuit breaker, hit by a daemon that dies before it, after it and after its commit, by a \
-            cancel and by the deadline: one at a time, in virtual time. Every run must end; leave no effect when \
-            compensated, and all when completed; undo in reverse order, nothing past the point of no return; call \
-            nothing after its undo; keep its keys. Exits with 1 if one doesn't. Needs no database and no services.
+            cancel and by the deadline: one at a time, in virtual time, and with --pairs also two. Every run must end; \
+            leave no effect when compensated, and all when completed; undo in reverse order, nothing past the point of \
+            no return; call nothing after its undo; keep its keys. Exits with 1 if one doesn't. Needs no database and \
+            no services.
+
+            A *.test.json holds scenarios: what steps answer at each attempt, what persons do meanwhile, and what must \
+            come of it. A folder means its definitions, and the scenarios in it and in its tests/. Without a path: \
+            sagas. A definition's runs take input and outputs from its tests/NAME.test.json, unless --input and \
+            --output say otherwise.
             """
     )
 
-    @Argument(help: ArgumentHelp("Definition files, or folders of them.", valueName: "path"))
-    var paths: [String]
+    @Argument(help: ArgumentHelp("Definitions, files of scenarios, or folders of them.", valueName: "path"))
+    var paths: [String] = []
     @Option(
-        help: ArgumentHelp("The input of every run: JSON, @FILE, or - for standard input.", valueName: "json|@file|-"))
-    var input = "{}"
+        help: ArgumentHelp("The input of every fault's run: JSON, @FILE, or -.", valueName: "json|@file|-"))
+    var input: String?
     @Option(help: ArgumentHelp("What the step answers: JSON or @FILE.", valueName: "step=json"))
     var output: [String] = []
     @Option(
         help: ArgumentHelp("Decides how delays are spread; the same seed gives the same runs.", valueName: "number"))
     var seed: UInt64 = 0
+    @Flag(help: "Also every two faults together.")
+    var pairs = false
+    @Option(
+        help: ArgumentHelp(
+            "With --pairs: of more pairs so many are run, chosen by the seed; 0 runs all.", valueName: "number"))
+    var limit = 10_000
+    @Option(help: ArgumentHelp("Only the scenarios with this in their name, and no faults.", valueName: "text"))
+    var filter: String?
     @OptionGroup var format: FormatOptions
+
+    func validate() throws {
+        if limit < 0 { throw ValidationError("--limit must be 0 or more.") }
+    }
 
     func run() async throws {
         let outputs = try output.map(SimulationArgument.output)
-        let input = try JSONArgument.read(self.input, what: "the input")
+        let input = try self.input.map { try JSONArgument.read($0, what: "the input") }
+        let files = try TestFiles(paths)
+        let definitions = try filter == nil ? readDefinitions(files.definitions) : []
+        let scenarios = try ScenarioRuns(files.scenarios, filter: filter)
         var reports: [FaultReport] = []
-        for definition in try readDefinitions() {
+        for (path, definition) in definitions {
+            let own = ScenarioReading.belonging(to: path)?.file
+            let input = input ?? own?.input ?? RawJSON(unchecked: Array("{}".utf8))
             if let faults = definition.inputSchema?.faults(of: input) {
                 try InputFaults.refuse(faults, schemaOf: definition.name)
             }
-            var answers = StandInOutputs.of(definition)
+            var answers = StandInOutputs.of(definition).merging(own?.outputs ?? [:]) { $1 }
             for (step, output) in outputs where definition.index(ofStep: step) != nil { answers[step] = output }
             let matrix = FaultMatrix(definition, input: input, outputs: answers, seed: seed)
             do throws(SimulationFault) {
-                reports.append(FaultReport(definition: definition, cases: try matrix.run()))
+                let runs = ParallelRuns(name: definition.name, terminal: .error)
+                let cases = try matrix.run(on: runs.spread)
+                let pairs = pairs ? try PairsReport(matrix, of: cases, limit: limit, on: runs) : nil
+                reports.append(FaultReport(definition: definition, cases: cases, pairs: pairs))
             } catch {
                 throw CommandFailure("\(definition.name): \(error)")
             }
         }
+        let tried = try scenarios.play()
         if format.isJSON {
-            Output.json(FaultReport.json(reports))
+            Output.json(FaultReport.json(reports, tried))
         } else {
             for report in reports { Output.lines(report.lines(for: .output)) }
+            for report in tried { Output.lines(report.lines(for: .output)) }
         }
-        if reports.contains(where: \.hasProblems) { throw ExitCode(ExitStatus.refused) }
+        if reports.contains(where: \.hasProblems) || tried.contains(where: \.hasFailures) {
+            throw ExitCode(ExitStatus.refused)
+        }
     }
 
-    private func readDefinitions() throws -> [Definition] {
+    private func readDefinitions(_ paths: [String]) throws -> [(path: String, definition: Definition)] {
         let files = try DefinitionFiles.read(paths)
         let findings = FindingsOutput(fileCount: files.count, findings: DefinitionSet.check(files).findings)
         findings.printText()
         if findings.hasErrors { throw ExitCode(ExitStatus.refused) }
-        return files.compactMap { DefinitionParser.parse($0.bytes, file: $0.path).definition }
+        return files.compactMap { file in
+            DefinitionParser.parse(file.bytes, file: file.path).definition.map { (file.path, $0) }
+        }
     }
 }
 
@@ -68,8 +100,10 @@ struct TestCommand: AsyncParsableCommand {
 struct FaultReport {
     let definition: Definition
     let cases: [FaultMatrix.Case]
+    /// nil when only single faults were asked for.
+    let pairs: PairsReport?
 
-    var hasProblems: Bool { cases.contains { !$0.problems.isEmpty } }
+    var hasProblems: Bool { cases.contains { !$0.problems.isEmpty } || pairs?.hasProblems ?? false }
 
     /// The table, and below it the story of each run that went wrong.
     func lines(for terminal: Terminal) -> [String] {
@@ -92,9 +126,11 @@ struct FaultReport {
             let story = SimulationText(run.result, definition: definition, terminal: terminal)
             lines += story.lines.map { $0.isEmpty ? "" : "  " + $0 } + [""]
         }
+        lines += pairs?.lines(for: terminal) ?? []
         let runs = cases.count == 1 ? "1 run" : "\(cases.count) runs"
-        let end = wrong.isEmpty ? "no problem" : "problems in \(wrong.count)"
-        return lines + ["\(definition.name): \(runs), \(end)"]
+        let count = wrong.count + (pairs?.problemCount ?? 0)
+        let end = count == 0 ? "no problem" : "problems in \(count)"
+        return lines + ["\(definition.name): \(runs)\(pairs?.summary ?? ""), \(end)"]
     }
 
     /// `all` are those of a run in which nothing goes wrong.
@@ -114,31 +150,47 @@ struct FaultReport {
         }
     }
 
-    static func json(_ reports: [FaultReport]) -> RawJSON {
+    static func json(_ reports: [FaultReport], _ scenarios: [ScenarioReport]) -> RawJSON {
         var writer = JSONWriter()
         writer.beginObject()
-        writer.field("runs", reports.reduce(0) { $0 + $1.cases.count })
-        writer.field("problems", reports.reduce(0) { $0 + $1.cases.count { !$0.problems.isEmpty } })
+        let pairs = reports.compactMap(\.pairs)
+        let runs = reports.reduce(0) { $0 + $1.cases.count } + pairs.reduce(0) { $0 + $1.outcomes.count }
+        let problems = reports.reduce(0) { $0 + $1.cases.count { !$0.problems.isEmpty } }
+        writer.field("runs", runs)
+        writer.field("problems", problems + pairs.reduce(0) { $0 + $1.problemCount })
+        if !pairs.isEmpty { writer.field("leftOut", pairs.reduce(0) { $0 + $1.faults.total - $1.outcomes.count }) }
         writer.key("cases")
         writer.beginArray()
         for report in reports {
+            let name = report.definition.name
             for run in report.cases {
                 writer.beginObject()
-                writer.field("saga", report.definition.name)
-                writer.field("step", run.target.step)
-                writer.field("operation", run.target.side.rawValue)
-                writer.field("fault", run.fault.rawValue)
-                writer.field("status", run.result.status.name)
-                writer.field("ending", run.result.ending.rawValue)
-                writer.field("durationMs", run.result.duration.microseconds / 1_000)
-                strings("effects", run.result.books.standing.map(\.step), &writer)
-                strings("problems", run.problems, &writer)
+                let outcome = FaultPairs.Outcome(run.result, problems: run.problems)
+                write(name, run.target, run.fault, outcome, to: &writer)
+                if report.pairs != nil { writer.field("second", nil as String?) }
                 writer.endObject()
             }
+            report.pairs?.write(to: &writer) { write(name, $0.target, $0.fault, $1, to: &$2) }
         }
         writer.endArray()
+        ScenarioReport.write(scenarios, to: &writer)
         writer.endObject()
         return writer.finished()
+    }
+
+    private static func write(
+        _ name: String, _ target: SimulationScript.Target, _ fault: FaultMatrix.Fault, _ outcome: FaultPairs.Outcome,
+        to writer: inout JSONWriter
+    ) {
+        writer.field("saga", name)
+        writer.field("step", target.step)
+        writer.field("operation", target.side.rawValue)
+        writer.field("fault", fault.rawValue)
+        writer.field("status", outcome.status.name)
+        writer.field("ending", outcome.ending.rawValue)
+        writer.field("durationMs", outcome.duration.microseconds / 1_000)
+        strings("effects", outcome.effects, &writer)
+        strings("problems", outcome.problems, &writer)
     }
 
     private static func strings(_ name: String, _ texts: [String], _ writer: inout JSONWriter) {

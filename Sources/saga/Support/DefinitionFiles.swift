@@ -24,6 +24,16 @@ enum DefinitionFiles {
 
     private static func expanded(_ path: String) throws(CommandFailure) -> [String] {
         guard try FileIdentity(path).isDirectory else { return [path] }
+        let names = try names(in: path).filter { name in
+            name.hasSuffix(".json") && !name.hasSuffix(".schema.json") && !name.hasSuffix(".test.json")
+        }
+        guard !names.isEmpty else { throw CommandFailure("\(path) has no definition files (*.json)") }
+        return names.map { path.hasSuffix("/") ? "\(path)\($0)" : "\(path)/\($0)" }
+    }
+
+    /// What a folder has, sorted, without hidden files.
+    /// - Throws: `CommandFailure` if it can't be read.
+    static func names(in path: String) throws(CommandFailure) -> [String] {
         guard let folder = opendir(path) else {
             throw CommandFailure("can't read \(path): \(String(cString: strerror(errno)))")
         }
@@ -33,12 +43,12 @@ enum DefinitionFiles {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            let isOther = name.hasSuffix(".schema.json") || name.hasSuffix(".test.json") || name.hasPrefix(".")
-            if name.hasSuffix(".json"), !isOther { names.append(name) }
+            if !name.hasPrefix(".") { names.append(name) }
         }
-        guard !names.isEmpty else { throw CommandFailure("\(path) has no definition files (*.json)") }
-        return names.sorted().map { path.hasSuffix("/") ? "\(path)\($0)" : "\(path)/\($0)" }
+        return names.sorted()
     }
+
+    static func isFolder(_ path: String) -> Bool { (try? FileIdentity(path))?.isDirectory == true }
 }
 
 /// Which file a path leads to, whatever way it is written.

@@ -42,18 +42,10 @@ public enum DefinitionParser {
     ///   - file: what findings call it.
     ///   - checks: how much is checked; all of it, unless the definition is a registered one.
     public static func parse(_ bytes: [UInt8], file: String? = nil, checks: Checks = .all) -> ParsedDefinition {
-        var bytes = bytes
-        let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
-        // What follows is checked all the same; editors don't count the mark as a column.
-        if hasMark { bytes.removeFirst(3) }
-        let log = FindingLog(bytes: bytes.count > maximumBytes ? [] : bytes, file: file)
-        if hasMark {
-            log.error(.byteOrderMark, at: 0, "the file begins with a byte order mark", hint: "save it as plain UTF-8")
-        }
-        guard let root = root(bytes, log) else {
+        let (text, log) = LocatedFile.open(bytes, file: file, subject: "a definition", keys: "`saga` and `steps`")
+        guard let root = text?.root else {
             return ParsedDefinition(definition: nil, findings: log.findings, name: nil, namePlace: (1, 1))
         }
-        log.reportDuplicateKeys(root)
         let (definition, name) = read(root, checks, log)
         return ParsedDefinition(
             definition: log.hasErrors ? nil : definition,
@@ -65,47 +57,6 @@ public enum DefinitionParser {
 
     private static func mattersWhenStored(_ finding: Finding) -> Bool {
         finding.severity == .error || finding.code == Finding.Code.invalidSchema.rawValue
-    }
-
-    /// The file as JSON; nil when it isn't any, which is then reported.
-    private static func root(_ bytes: [UInt8], _ log: FindingLog) -> LocatedJSON? {
-        if bytes.count > maximumBytes {
-            log.error(.fileTooLarge, at: 0, "the file has \(bytes.count) bytes, a definition at most \(maximumBytes)")
-            return nil
-        }
-        if bytes.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) {
-            log.error(
-                .emptyFile,
-                at: 0,
-                "the file is empty",
-                hint: "a definition is an object with `saga` and `steps`"
-            )
-            return nil
-        }
-        if let offset = firstInvalidByte(bytes) {
-            log.error(.notUTF8, at: offset, "the file is not UTF-8", hint: "save it as plain UTF-8")
-            return nil
-        }
-        do throws(JSONError) {
-            return try LocatedJSON.parse(bytes)
-        } catch {
-            log.error(.syntax, at: error.offset, error.message)
-            return nil
-        }
-    }
-
-    private static func firstInvalidByte(_ bytes: [UInt8]) -> Int? {
-        guard String(validating: bytes, as: UTF8.self) == nil else { return nil }
-        var parser = Unicode.UTF8.ForwardParser()
-        var iterator = bytes.makeIterator()
-        var offset = 0
-        while true {
-            switch parser.parseScalar(from: &iterator) {
-            case .valid(let scalar): offset += scalar.count
-            case .error: return offset
-            case .emptyInput: return offset
-            }
-        }
     }
 
     private static func read(

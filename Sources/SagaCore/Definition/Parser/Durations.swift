@@ -80,7 +80,7 @@ extension TimeSpan {
     }
 
     /// The duration as a definition would write it, in the largest unit that leaves no remainder.
-    public var written: String {
+    package var written: String {
         for unit in Self.units.reversed() where microseconds.isMultiple(of: unit.microseconds) && microseconds != 0 {
             return "\(microseconds / unit.microseconds)\(unit.name)"
         }

@@ -58,7 +58,7 @@ extension Finding {
     /// The names that findings go by.
     ///
     /// They are part of the contract: scripts filter by them.
-    enum Code: String, CaseIterable {
+    package enum Code: String, CaseIterable {
         // The file as a whole
         case emptyFile = "empty-file"
         case fileTooLarge = "file-too-large"
@@ -122,5 +122,11 @@ extension Finding {
         case mayBeSkipped = "may-be-skipped"
         case mayBeNull = "may-be-null"
         case neverEqual = "never-equal"
+        // Scenario files
+        case noScenarios = "no-scenarios"
+        case duplicateScenario = "duplicate-scenario"
+        case unreadableDefinition = "unreadable-definition"
+        case nothingExpected = "nothing-expected"
+        case neverUsed = "never-used"
     }
 }

@@ -3,7 +3,7 @@ import JSON
 /// Collects the findings of one file, turning byte offsets into places.
 ///
 /// A class, so that the parser's parts can share it; it never leaves the call that made it.
-final class FindingLog {
+package final class FindingLog {
     /// More than anyone reads: a hostile file can't make the report larger than this.
     static let most = 1_000
 
@@ -16,17 +16,17 @@ final class FindingLog {
     private let places: TextPlaces
     private let file: String?
     private var collected: [Finding] = []
-    private(set) var hasErrors = false
+    package private(set) var hasErrors = false
     private var comparisonsLeft = mostComparisons
 
-    init(bytes: [UInt8], file: String?) {
+    package init(bytes: [UInt8], file: String?) {
         self.bytes = bytes
         places = TextPlaces(bytes)
         self.file = file
     }
 
     // The arguments are evaluated only while there is room: places and hints cost more than faults.
-    func error(
+    package func error(
         _ code: Finding.Code,
         at offset: @autoclosure () -> Int,
         _ message: @autoclosure () -> String,
@@ -36,7 +36,7 @@ final class FindingLog {
         if !isFull { add(.error, code, at: offset(), message(), hint()) }
     }
 
-    func warning(
+    package func warning(
         _ code: Finding.Code,
         at offset: @autoclosure () -> Int,
         _ message: @autoclosure () -> String,
@@ -48,7 +48,7 @@ final class FindingLog {
     /// A hint at the name that was probably meant; nil when none is near, or too many names were compared already.
     ///
     /// - Parameter candidates: evaluated only if it is used.
-    func nearest(_ name: String, among candidates: @autoclosure () -> [String]) -> String? {
+    package func nearest(_ name: String, among candidates: @autoclosure () -> [String]) -> String? {
         guard comparisonsLeft > 0 else { return nil }
         let candidates = candidates()
         comparisonsLeft -= candidates.count
@@ -56,7 +56,7 @@ final class FindingLog {
     }
 
     /// The place of a byte, both from 1.
-    func place(at offset: Int) -> (line: Int, column: Int) { places.place(at: offset) }
+    package func place(at offset: Int) -> (line: Int, column: Int) { places.place(at: offset) }
 
     private var isFull: Bool { collected.count > Self.most }
 
@@ -67,18 +67,23 @@ final class FindingLog {
         _ message: String,
         _ hint: String?
     ) {
+        collected.append(finding(severity, code, at: offset, message, hint: hint))
+    }
+
+    /// A finding that isn't kept: what is at fault may only turn out later.
+    package func finding(
+        _ severity: Finding.Severity, _ code: Finding.Code, at offset: Int, _ message: String, hint: String? = nil
+    ) -> Finding {
         let place = places.place(at: offset)
-        collected.append(
-            Finding(
-                file: file,
-                line: place.line,
-                column: place.column,
-                severity: severity,
-                code: code.rawValue,
-                message: message,
-                hint: hint,
-                excerpt: Self.mayHoldSecrets(code) ? nil : FindingExcerpt(of: offset, in: bytes)
-            )
+        return Finding(
+            file: file,
+            line: place.line,
+            column: place.column,
+            severity: severity,
+            code: code.rawValue,
+            message: message,
+            hint: hint,
+            excerpt: Self.mayHoldSecrets(code) ? nil : FindingExcerpt(of: offset, in: bytes)
         )
     }
 
@@ -93,7 +98,7 @@ final class FindingLog {
     /// All findings by place; those of one place by code and message.
     ///
     /// Where too many are left out, the last one says so, and is an error if any of them is.
-    var findings: [Finding] {
+    package var findings: [Finding] {
         let shown = collected.prefix(Self.most).sorted {
             ($0.line, $0.column, $0.code, $0.message) < ($1.line, $1.column, $1.code, $1.message)
         }
@@ -112,7 +117,7 @@ final class FindingLog {
 }
 
 /// A text of the file as a message may quote it: in backticks, on one line, not too long.
-func quoted(_ text: String) -> String {
+package func quoted(_ text: String) -> String {
     var result = "`"
     for (count, scalar) in text.unicodeScalars.enumerated() {
         if count == 60 {

@@ -2,20 +2,20 @@ import JSON
 
 /// Reads one object of a definition: whoever has it says which keys there are and asks for each by its kind;
 /// everything that doesn't fit becomes a finding, and the answer is nil.
-struct ObjectReader {
-    let node: LocatedJSON
+package struct ObjectReader {
+    package let node: LocatedJSON
     let log: FindingLog
     /// What the object is, for messages, such as "a step".
     let subject: String
     /// Whether the object has a key that it may not have.
-    let hasUnknownKeys: Bool
+    package let hasUnknownKeys: Bool
     /// Keys that aren't there, but that an unknown one was probably meant for: they aren't missing too.
     private let meant: Set<String>
     /// What stands under such a key that is it but for a slip.
     private let slips: [String: LocatedJSON.Member]
 
     /// Reports unknown keys; nil when the node is not an object. (Duplicate keys are found once for the whole file.)
-    init?(_ node: LocatedJSON, _ subject: String, keys: [String], log: FindingLog) {
+    package init?(_ node: LocatedJSON, _ subject: String, keys: [String], log: FindingLog) {
         guard let members = node.members else {
             log.wrongKind(node, subject, expected: "an object")
             return nil
@@ -44,37 +44,37 @@ struct ObjectReader {
     }
 
     /// The value of a key, whatever its kind; of a misspelt one too, so that one fault doesn't make others.
-    subscript(key: String) -> LocatedJSON? { node[key] ?? slips[key]?.value }
+    package subscript(key: String) -> LocatedJSON? { node[key] ?? slips[key]?.value }
 
     /// Whether a key is there, or an unknown one was probably meant for it.
-    func isMeant(_ key: String) -> Bool { node[key] != nil || meant.contains(key) }
+    package func isMeant(_ key: String) -> Bool { node[key] != nil || meant.contains(key) }
 
     /// Where a key stands; the object's own place when it isn't there.
-    func keyOffset(_ key: String) -> Int {
+    package func keyOffset(_ key: String) -> Int {
         let member = node.members?.last { sameBytes($0.key, key) } ?? slips[key]
         return member?.keyRange.lowerBound ?? node.range.lowerBound
     }
 
     /// The value of a key that must be there.
-    func required(_ key: String, hint: String? = nil) -> LocatedJSON? {
+    package func required(_ key: String, hint: String? = nil) -> LocatedJSON? {
         if let value = self[key] { return value }
         if isMeant(key) { return nil }
         log.error(.missingKey, at: node.range.lowerBound, "\(subject) has no `\(key)`", hint: hint)
         return nil
     }
 
-    func string(_ key: String) -> String? {
+    package func string(_ key: String) -> String? {
         self[key].flatMap { log.string($0, "`\(key)`") }
     }
 
-    func bool(_ key: String) -> Bool? {
+    package func bool(_ key: String) -> Bool? {
         guard let value = self[key] else { return nil }
         if value.boolValue == nil { log.wrongKind(value, "`\(key)`", expected: "true or false") }
         return value.boolValue
     }
 
     /// A whole number within `range`.
-    func integer(_ key: String, _ range: ClosedRange<Int>) -> Int? {
+    package func integer(_ key: String, _ range: ClosedRange<Int>) -> Int? {
         guard let value = self[key] else { return nil }
         guard let number = value.numberValue else {
             log.wrongKind(value, "`\(key)`", expected: "a whole number")
@@ -104,7 +104,7 @@ struct ObjectReader {
     }
 
     /// A duration; zero only where it means something.
-    func duration(_ key: String, zero: ZeroDuration = .isAnError) -> TimeSpan? {
+    package func duration(_ key: String, zero: ZeroDuration = .isAnError) -> TimeSpan? {
         guard let value = self[key] else { return nil }
         if zero == .isAllowed, value.numberValue?.literal == "0" { return .zero }
         guard let text = value.stringValue else {
@@ -122,10 +122,10 @@ struct ObjectReader {
         return nil
     }
 
-    enum ZeroDuration { case isAllowed, isAnError }
+    package enum ZeroDuration { case isAllowed, isAnError }
 
     /// One of the words of an enumeration.
-    func choice<Choice: RawRepresentable & CaseIterable>(_ key: String, _: Choice.Type) -> Choice?
+    package func choice<Choice: RawRepresentable & CaseIterable>(_ key: String, _: Choice.Type) -> Choice?
     where Choice.RawValue == String {
         guard let text = string(key), let value = self[key] else { return nil }
         if let choice = Choice(rawValue: text) { return choice }
@@ -142,7 +142,7 @@ struct ObjectReader {
 
 extension FindingLog {
     /// Reports a value of another kind than its place asks for.
-    func wrongKind(_ node: LocatedJSON, _ subject: String, expected: String, hint: String? = nil) {
+    package func wrongKind(_ node: LocatedJSON, _ subject: String, expected: String, hint: String? = nil) {
         let actual =
             switch node.kind {
             case .null: "null"
@@ -156,7 +156,7 @@ extension FindingLog {
     }
 
     /// The text of a string; anything else is reported.
-    func string(_ node: LocatedJSON, _ subject: String) -> String? {
+    package func string(_ node: LocatedJSON, _ subject: String) -> String? {
         if node.stringValue == nil { wrongKind(node, subject, expected: "a string") }
         return node.stringValue
     }
@@ -180,7 +180,7 @@ extension FindingLog {
     }
 
     /// Reports every key that an object has twice, anywhere in the file: which one holds would be a guess.
-    func reportDuplicateKeys(_ node: LocatedJSON) {
+    package func reportDuplicateKeys(_ node: LocatedJSON) {
         switch node.content {
         case .array(let elements): elements.forEach(reportDuplicateKeys)
         case .object(let members):
@@ -197,7 +197,7 @@ extension FindingLog {
 }
 
 /// `a, b or c`.
-func wordList(_ words: [String]) -> String {
+package func wordList(_ words: [String]) -> String {
     guard words.count > 1, let last = words.last else { return words.first ?? "" }
     return words.dropLast().joined(separator: ", ") + " or " + last
 }

@@ -4,13 +4,13 @@ import JSON
 extension DefinitionSchema {
     // MARK: Texts
 
-    static var name: JSON {
+    package static var name: JSON {
         [
             "type": "string", "pattern": .string(Names.namePattern), "not": ["pattern": .string(lineEnd)],
         ]
     }
 
-    static var errorNames: JSON {
+    package static var errorNames: JSON {
         [
             "type": "array", "uniqueItems": true,
             "items": [
@@ -32,7 +32,7 @@ extension DefinitionSchema {
     /// A value that becomes text.
     static var textValue: JSON { ["type": ["string", "number", "boolean"]] }
 
-    static var duration: JSON {
+    package static var duration: JSON {
         let units = TimeSpan.units.map(\.name).joined(separator: "|")
         return [
             "type": "string", "pattern": .string("^[0-9]+(\\.[0-9]{1,\(TimeSpan.maximumDecimals)})?(\(units))$"),
@@ -40,7 +40,7 @@ extension DefinitionSchema {
         ]
     }
 
-    static var longerThanZero: JSON {
+    package static var longerThanZero: JSON {
         [
             "description": "A duration: a number and ms, s, m, h or d, such as \"200ms\", \"1.5s\" or \"10m\".",
             "allOf": [ref("duration")], "not": ["pattern": "^[0.]+[a-z]"],
@@ -57,7 +57,7 @@ extension DefinitionSchema {
     // MARK: Building
 
     /// An object with these keys and no others, in the order of the parser's list.
-    static func closed(
+    package static func closed(
         _ description: String,
         keys: [String],
         required: [String] = [],
@@ -73,7 +73,7 @@ extension DefinitionSchema {
     }
 
     /// A schema with what an editor shows.
-    static func described(
+    package static func described(
         _ description: String,
         _ schema: JSON,
         default value: JSON? = nil,
@@ -86,16 +86,17 @@ extension DefinitionSchema {
         return result
     }
 
-    static func ref(_ name: String) -> JSON { ["$ref": .string("#/$defs/\(name)")] }
+    package static func ref(_ name: String) -> JSON { ["$ref": .string("#/$defs/\(name)")] }
 
     /// The words of an enumeration.
-    static func words<Words: RawRepresentable & CaseIterable>(_: Words.Type) -> JSON where Words.RawValue == String {
+    package static func words<Words: RawRepresentable & CaseIterable>(_: Words.Type) -> JSON
+    where Words.RawValue == String {
         .array(Words.allCases.map { .string($0.rawValue) })
     }
 
-    static func integer(_ value: Int) -> JSON { .number(JSONNumber(Int64(value))) }
+    package static func integer(_ value: Int) -> JSON { .number(JSONNumber(Int64(value))) }
 
-    static func integer(in range: ClosedRange<Int>) -> JSON {
+    package static func integer(in range: ClosedRange<Int>) -> JSON {
         ["type": "integer", "minimum": integer(range.lowerBound), "maximum": integer(range.upperBound)]
     }
 
@@ -112,7 +113,7 @@ extension DefinitionSchema {
 
 extension JSON {
     /// Adds the members of another object behind its own.
-    mutating func append(_ other: JSON) {
+    package mutating func append(_ other: JSON) {
         guard case .object(let own) = self, case .object(let more) = other else { return }
         self = .object(JSONObject((Array(own) + Array(more)).map { ($0.key, $0.value) }))
     }
