@@ -96,7 +96,9 @@ class Proxy:
         link = Link(self, reader, writer)
         self.links.add(link)
         try:
-            await link.run()
+            # A link may be cut before it stands.
+            with contextlib.suppress(OSError):
+                await link.run()
         finally:
             self.links.discard(link)
 

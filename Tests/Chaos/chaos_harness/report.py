@@ -52,7 +52,7 @@ class Report:
             found.append(f"only {world.starter.acknowledged} sagas were started, promised were {least}")
         never = [loss for loss in world.faults.kills if loss.identity is not None and loss.over is None]
         found += [f"nobody took over from daemon {loss.identity} ({loss.name}, {loss.kind})" for loss in never]
-        return found + (self.checked.sentences if self.checked else [])
+        return found + [f"{broken.property}: saga {broken.saga}: {broken.what}" for broken in self.checked.violations]
 
     def struck(self, what):
         done = self.world.faults.done
@@ -77,19 +77,21 @@ class Report:
         ] + [["sagas", str(schedule.promised_sagas(self.world.minutes)), f"{starter.acknowledged:,}"]])
         parts += [""] + table([["sagas", ""], ["starts begun", f"{starter.begun:,}"],
                                ["acknowledged", f"{starter.acknowledged:,}"],
-                               ["answers lost, repeated by key", f"{starter.doubts:,}"],
-                               ["answers lost, without a key", f"{starter.lost:,}"],
+                               ["attempts in vain, made again by key", f"{starter.doubts:,}"],
+                               ["answers lost, without a key to ask again by", f"{starter.lost:,}"],
                                ["by the command line", f"{starter.by_program:,}"]]
                               + [[f"ended {status}", f"{count:,}"] for status, count in self.statuses.items()]
                               + [["events", f"{self.events:,}"]]
                               + [[f"calls at {name}", f"{count:,}"] for name, count in self.calls.items()])
         parts += [""] + self._recovery()
         parts += [""] + [f"{count:6,} × warned: {what}" for what, count in sorted(counted(self.world.daemons).items())]
-        if self.checked:
-            parts += [""] + self.checked.table
+        parts += ["", self.checked.table()]
         found = self.violations()
         parts += ["", f"{len(found)} violations" + (f" (seed {self.world.seed})" if found else "")]
-        return "\n".join(parts + [f"  - {sentence}" for sentence in found])
+        parts += [f"  - {sentence}" for sentence in found[:50]]
+        if self.checked.violations:
+            parts += ["", self.checked.stories()]
+        return "\n".join(parts)
 
     def _recovery(self):
         rows = [["seconds until", "count", "p50", "max"]]
@@ -110,7 +112,7 @@ class Report:
         return {
             "seed": self.world.seed, "minutes": self.world.minutes, "faults": dict(self.world.faults.done),
             "skipped": self.world.skipped, "acknowledged": self.world.starter.acknowledged,
-            "statuses": self.statuses, "events": self.events, "calls": self.calls,
+            "checker": self.checked.document(), "statuses": self.statuses, "events": self.events, "calls": self.calls,
             "takeoverSeconds": self.takeovers("kill"), "takeoverSecondsDatabaseUp": self.takeovers("kill", True),
             "healedSeconds": self.healed, "violations": self.violations()}
 

@@ -94,8 +94,9 @@ class Starter:
                     found = self._by_program(saga, document, key)
                 else:
                     # One worker in three starts through the pooler.
-                    port = self.world.starting_port(number % 3 == 0)
-                    connection = connection or Connection(port)
+                    connection = connection or self._connect(number % 3 == 0)
+                    if connection is None:
+                        return None
                     found = connection.query(_statement(saga, document, key))[0][0]
                 self._acknowledge(found, item)
                 return connection
@@ -113,6 +114,15 @@ class Starter:
                 with self.lock:
                     self.violations.append(f"a start of {saga} with key {key} was refused: {error}")
                 return connection
+
+    def _connect(self, pooled):
+        """A connection as soon as there is one; None when the run ends before: nothing was asked of the database yet."""
+        while not self.world.is_over:
+            try:
+                return Connection(self.world.starting_port(pooled))
+            except Lost:
+                time.sleep(0.1)
+        return None
 
     def _by_program(self, saga, document, key):
         command = [self.world.program("saga"), "start", saga, "--key", key, "--input", document, "--database",

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 
-from . import definitions, schedule
+from . import checker, definitions, schedule
 from .daemons import Daemon
 from .database import Database, Pooler
 from .faults import Faults
@@ -158,6 +158,11 @@ class World:
         took = time.monotonic() - start
         self.say(f"{'all' if in_time else 'NOT all'} sagas have ended {took:.1f} s after")
         return took if in_time else None
+
+    def check(self):
+        """What the checker finds in the database and the participants' ledgers."""
+        return checker.check(self.database.url(), [service.ledger for service in self.participants], self.starter.path,
+                             self.seed, os.path.join(self.database.bin, "psql"))
 
     def settle(self):
         """Ends daemons and participants in order; the database stays."""

@@ -1,2 +1,0 @@
-def check(world):
-    return None
