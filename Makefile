@@ -5,6 +5,8 @@ SWIFT ?= swift
 SWIFT_FLAGS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
+CHAOS_MINUTES ?= 30
+CHAOS_SEED ?= 1
 
 CHECKED_FLAGS = --explicit-target-dependency-import-check error $(SWIFT_FLAGS)
 PROGRAMS = saga sagad order-demo
@@ -15,7 +17,7 @@ LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/saga
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench show-sick-service lint format release install uninstall clean
+.PHONY: help setup build demo test chaos bench show-sick-service lint format release install uninstall clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-17s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +34,12 @@ demo: build ## Run the whole thing on this machine: 40 orders, four services, a 
 test: ## Run every test, as CI does
 	@scripts/setup --tests
 	$(SWIFT) test --no-parallel $(CHECKED_FLAGS)
+
+chaos: ## Run sagas while everything fails by a schedule, and check every promise (CHAOS_MINUTES=30, CHAOS_SEED=1)
+	@scripts/setup --tests
+	$(SWIFT) build -c release $(CHECKED_FLAGS)
+	@Tests/Chaos/chaos --programs "$$($(SWIFT) build -c release $(CHECKED_FLAGS) --show-bin-path)" \
+		--minutes "$(CHAOS_MINUTES)" --seed "$(CHAOS_SEED)" $(CHAOS_FLAGS)
 
 bench: ## Measure against DBOS, a hand-written baseline and PostgreSQL itself (BENCH_FLAGS=--quick)
 	@scripts/setup --benchmarks
