@@ -55,6 +55,11 @@ class Faults:
     def _say(self, text):
         self.world.say(text)
 
+    def hold(self, daemon):
+        """Whether a fault keeps this daemon from its database just now."""
+        ways = {"pooled": self.pooler, "proxied": self.network, "direct": self.namespace}
+        return daemon.lock.locked() or self.server.locked() or ways[daemon.name].locked()
+
     # Daemons
 
     def _free(self, fault, seconds=25):
@@ -188,7 +193,7 @@ class Faults:
     def _cut_in_commit(self, fault):
         proxy = self.world.proxy
         with self.network:
-            # It needs a daemon that writes: a daemon that was just killed doesn't for a while.
+            # It needs a daemon that writes: one that was just killed doesn't for a while.
             proxy.arm(fault.manner, 1 + int(fault.choice * 3))
             deadline = time.monotonic() + 20
             while proxy.armed and time.monotonic() < deadline and not self.world.is_over:

@@ -2,11 +2,13 @@
 import json
 import os
 import statistics
+import time
 
 from . import schedule
 from .daemons import counted, unexpected
 
-TAKEOVER_LIMIT = 2 * schedule.LEASE
+DURATIONS = """SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY t), percentile_disc(0.99) WITHIN GROUP (ORDER BY t),
+    max(t), count(*) FROM (SELECT extract(epoch FROM ended_at - started_at) AS t FROM saga.sagas) taken"""
 STATUSES = """SELECT status, count(*) FROM saga.sagas GROUP BY 1 ORDER BY 1"""
 
 
@@ -18,6 +20,8 @@ class Report:
         self.world, self.healed, self.checked = world, healed, checked
         self.statuses = {status: int(count) for status, count in connection.query(STATUSES, timeout=120)}
         self.events = int(connection.query("SELECT count(*) FROM saga.events", timeout=120)[0][0])
+        self.durations = [float(cell or 0) for cell in connection.query(DURATIONS, timeout=120)[0]]
+        self.resumed = self._resumed(connection)
         self.losses = [loss for loss in world.faults.kills if loss.identity is not None and loss.over is not None]
         self.calls = {service.name: _lines(service.ledger) for service in world.participants}
 
@@ -30,6 +34,18 @@ class Report:
 
     def _in_outage(self, loss):
         return any(down <= loss.over and (up is None or up + 1 >= loss.at) for down, up in self.world.outages)
+
+    def _resumed(self, connection):
+        """Seconds from each time that the database was up again until a daemon had written an event."""
+        offset, found = time.time() - time.monotonic(), []
+        for _, up in self.world.outages:
+            if up is not None:
+                at = connection.query(
+                    f"SELECT extract(epoch FROM min(at)) FROM saga.events WHERE type <> 'SagaStarted' "
+                    f"AND at > to_timestamp({up + offset:.6f})", timeout=120)[0][0]
+                if at is not None:
+                    found.append(float(at) - up - offset)
+        return found
 
     # What was broken
 
@@ -80,7 +96,7 @@ class Report:
                                ["attempts in vain, made again by key", f"{starter.doubts:,}"],
                                ["answers lost, without a key to ask again by", f"{starter.lost:,}"],
                                ["by the command line", f"{starter.by_program:,}"]]
-                              + [[f"ended {status}", f"{count:,}"] for status, count in self.statuses.items()]
+                              + [[status, f"{count:,}"] for status, count in self.statuses.items()]
                               + [["events", f"{self.events:,}"]]
                               + [[f"calls at {name}", f"{count:,}"] for name, count in self.calls.items()])
         parts += [""] + self._recovery()
@@ -101,10 +117,14 @@ class Report:
             ("a paused daemon's sagas were free", self.takeovers("pause")),
             ("a stopped daemon had drained", [time for time in self.world.faults.drains if time is not None]),
             ("the database was up again", [up - down for down, up in self.world.outages if up is not None]),
+            ("  and a daemon had written an event", self.resumed),
+            ("a daemon that nothing held back had a lease", list(self.world.watcher.longest.values())),
             ("all sagas had ended after the last fault", [self.healed] if self.healed is not None else []),
         ):
             cells = [f"{statistics.median(times):.1f}", f"{max(times):.1f}"] if times else ["-", "-"]
             rows.append([words, str(len(times)), *cells])
+        half, most, longest, count = self.durations
+        rows.append([f"a saga had ended (p99 {most:.1f})", f"{count:.0f}", f"{half:.1f}", f"{longest:.1f}"])
         return table(rows)
 
     def document(self):
@@ -114,6 +134,7 @@ class Report:
             "skipped": self.world.skipped, "acknowledged": self.world.starter.acknowledged,
             "checker": self.checked.document(), "statuses": self.statuses, "events": self.events, "calls": self.calls,
             "takeoverSeconds": self.takeovers("kill"), "takeoverSecondsDatabaseUp": self.takeovers("kill", True),
+            "resumedSeconds": self.resumed, "sagaSeconds": self.durations[:3],
             "healedSeconds": self.healed, "violations": self.violations()}
 
     def write(self, path):

@@ -9,7 +9,7 @@ LEASE = 10.0  # EngineConfiguration.leaseLength
 RATES = {
     "kill": 240, "pause": 62, "stop": 45,
     "crash": 40, "restart": 26, "terminate all": 30, "terminate some": 60,
-    "hole": 26, "delay": 20, "half-close": 20, "reset": 20, "cut in COMMIT": 45, "namespace": 20,
+    "hole": 26, "delay": 20, "half-close": 20, "reset": 20, "cut in COMMIT": 60, "namespace": 20,
     "pooler kill": 30, "participant kill": 60, "participant disk full": 20,
 }
 PROMISED = {
