@@ -37,7 +37,8 @@ class Daemon:
         self.child = self.world.processes.start(
             [*self.prefix, self.world.program("sagad"), "--database", self.url, "--sagas", definitions.FOLDER, "--log-format", "json",
              "--connect-timeout", "1h", "--drain", "10s"],
-            self.log, environment=self.environment)
+            self.log, environment={"SAGA_HOME": f"{self.world.folder}/home", **self.environment},
+            folder=self.world.folder)
 
     def is_ready(self):
         return any(line.get("message") == "ready" for line in self.lines(self.began))

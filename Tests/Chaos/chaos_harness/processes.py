@@ -32,6 +32,24 @@ class Processes:
             self.children.add(child)
         return child
 
+    def run(self, command, seconds):
+        """Runs a program to its end; returns (exit status, standard output, standard error), or None after so long."""
+        with self.lock:
+            if self.is_over:
+                raise RuntimeError("the run is over")
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     cwd="/", env=CLEAN, text=True, start_new_session=True)
+            self.children.add(child)
+        try:
+            output, errors = child.communicate(timeout=seconds)
+            return child.returncode, output, errors
+        except subprocess.TimeoutExpired:
+            signal_group(child, signal.SIGKILL)
+            child.communicate()
+            return None
+        finally:
+            self.forget(child)
+
     def forget(self, child):
         with self.lock:
             self.children.discard(child)

@@ -62,7 +62,7 @@ def _fault(kind, at, chance):
         # Half of them are back at once.
         seconds = 0.0 if chance.random() < 0.5 else chance.uniform(0.5, 8)
     elif kind == "pause":
-        seconds = LEASE + chance.uniform(2, 5)
+        seconds = LEASE + chance.uniform(3, 6)
     elif kind in ("crash", "restart"):
         seconds = 0.0 if chance.random() < 0.4 else chance.uniform(0.2, 5)
     elif kind in ("hole", "namespace"):

@@ -7,12 +7,10 @@ import json
 import os
 import queue
 import random
-import subprocess
 import threading
 import time
 
 from . import definitions
-from .processes import CLEAN
 from .wire import Connection, Lost, Refused, literal
 
 WORKERS = 6
@@ -127,19 +125,19 @@ class Starter:
     def _by_program(self, saga, document, key):
         command = [self.world.program("saga"), "start", saga, "--key", key, "--input", document, "--database",
                    self.world.database.url()]
-        try:
-            done = subprocess.run(command, cwd="/", env=CLEAN, capture_output=True, text=True, check=False, timeout=60)
-        except subprocess.TimeoutExpired as error:
-            raise Lost("saga start took a minute") from error
+        done = self.world.processes.run(command, 60)
         with self.lock:
             self.by_program += 1
-        if done.returncode == 69:
-            raise Lost(done.stderr)
-        if done.returncode != 0:
+        if done is None:
+            self.world.note_start_error("none", "it took more than a minute")
+            raise Lost("saga start took more than a minute")
+        status, output, errors = done
+        if status == 0:
+            return output.strip()
+        if status != 69:
             # A connection that breaks on the way is told otherwise than one that can't be had.
-            self.world.note_start_error(done.returncode, done.stderr.strip())
-            raise Lost(done.stderr)
-        return done.stdout.strip()
+            self.world.note_start_error(status, errors.strip())
+        raise Lost(errors)
 
     def _acknowledge(self, identity, item):
         saga, _, key, by_program = item

@@ -43,7 +43,7 @@ class World:
         self.start_errors = {}  # exit codes of `saga start` that say neither done nor away
         self.outages = []       # of the database: [from, until]
         self.skipped = {}
-        self.is_over = False
+        self.is_over = self.is_ending = False
         self.namespace = None
         self.starter = self.watcher = self.faults = None
         self.daemons, self.participants = [], []
@@ -54,10 +54,10 @@ class World:
         return os.path.join(self.programs, name)
 
     def say(self, text):
+        if self.is_ending:
+            return
         line = f"{time.monotonic() - self.begun:7.1f} s  {text}"
         with self.log_lock:
-            if self.log.closed:
-                return
             print(line, flush=True)
             self.log.write(line + "\n")
             self.log.flush()
@@ -104,7 +104,9 @@ class World:
         else:
             self.skipped["PgBouncer"] = "it isn't installed"
             url = self.database.url()
-        self.daemons.append(Daemon(self, "pooled", url, near | self._off_by_an_hour()))
+        # The first process that libfaketime is in changes its environment, and Swift's runtime then doesn't find its
+        # arguments: that is left to another program.
+        self.daemons.append(Daemon(self, "pooled", url, near | self._off_by_an_hour(), ["/usr/bin/env"]))
         self.daemons.append(Daemon(self, "proxied", self.database.url(self.proxy.port), near))
         if self.namespace.is_there:
             far = {name: url.replace("127.0.0.1", self.namespace.host)
@@ -179,7 +181,7 @@ class World:
 
     def end(self, keep):
         """Whatever happened before: nothing is left running."""
-        self.is_over = True
+        self.is_over = self.is_ending = True
         for part in (self.starter, self.watcher):
             if part:
                 part.is_over = True
@@ -194,7 +196,10 @@ class World:
 
 
 def interruptible():
-    """SIGTERM ends the run as Ctrl-C does."""
+    """SIGTERM ends the run as Ctrl-C does; a second one doesn't end the ending."""
     def act(*_):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
-    signal.signal(signal.SIGTERM, act)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, act)
