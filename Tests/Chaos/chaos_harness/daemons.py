@@ -35,8 +35,8 @@ class Daemon:
         self.began = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         self.expected = None
         self.child = self.world.processes.start(
-            [*self.prefix, self.world.program("sagad"), "--database", self.url, "--sagas", definitions.FOLDER, "--log-format", "json",
-             "--connect-timeout", "1h", "--drain", "10s"],
+            [*self.prefix, self.world.program("sagad"), "--database", self.url, "--sagas", definitions.FOLDER,
+             "--log-format", "json", "--connect-timeout", "1h", "--drain", "10s"],
             self.log, environment={"SAGA_HOME": f"{self.world.folder}/home", **self.environment},
             folder=self.world.folder)
 

@@ -8,14 +8,15 @@ LEASE = 10.0  # EngineConfiguration.leaseLength
 # already struck.
 RATES = {
     "kill": 240, "pause": 62, "stop": 45,
-    "crash": 40, "restart": 26, "terminate all": 30, "terminate some": 60,
+    "crash": 30, "backend kill": 14, "restart": 24, "terminate all": 30, "terminate some": 60,
+    "read-only": 16, "table lock": 20, "connections full": 14,
     "hole": 26, "delay": 20, "half-close": 20, "reset": 20, "cut in COMMIT": 60, "namespace": 20,
     "pooler kill": 30, "participant kill": 60, "participant disk full": 20,
 }
 PROMISED = {
     "daemon kills": (200, ["kill"]),
     "pauses beyond the lease": (50, ["pause"]),
-    "database restarts and kills": (50, ["crash", "restart"]),
+    "database restarts and kills": (50, ["crash", "backend kill", "restart"]),
     "network cuts": (75, ["hole", "half-close", "reset", "cut in COMMIT", "namespace"]),
 }
 PROMISED_SAGAS = 20_000
@@ -65,6 +66,12 @@ def _fault(kind, at, chance):
         seconds = LEASE + chance.uniform(3, 6)
     elif kind in ("crash", "restart"):
         seconds = 0.0 if chance.random() < 0.4 else chance.uniform(0.2, 5)
+    elif kind == "read-only":
+        seconds = chance.uniform(0.5, 5)
+    elif kind == "table lock":
+        seconds, manner = chance.uniform(1, 12), chance.choice(["state", "event", "daemon"])
+    elif kind == "connections full":
+        seconds = chance.uniform(1, 6)
     elif kind in ("hole", "namespace"):
         # Some shorter than the lease, some longer.
         seconds = chance.choice([chance.uniform(0.5, 4), chance.uniform(8, 16)])

@@ -1,7 +1,7 @@
 """Starts sagas all the time, and writes down which starts were acknowledged.
 
-An acknowledgement's line is `{"id", "key", "saga", "via"}`, on disk only after the answer came. A start with a key whose
-answer got lost is repeated until one comes; one without a key isn't, since nobody could tell whether it holds.
+An acknowledgement's line is `{"id", "key", "saga", "via"}`, on disk only after the answer came. A start with a
+key whose answer got lost is repeated until one comes; one without a key isn't, since nobody could tell whether it holds.
 """
 import json
 import os
@@ -114,7 +114,7 @@ class Starter:
                 return connection
 
     def _connect(self, pooled):
-        """A connection as soon as there is one; None when the run ends before: nothing was asked of the database yet."""
+        """A connection as soon as there is one; None when the run ends before: nothing was asked yet."""
         while not self.world.is_over:
             try:
                 return Connection(self.world.starting_port(pooled))
