@@ -149,7 +149,7 @@ def counted(daemons):
     for daemon in daemons:
         for line in daemon.lines():
             if line.get("level") == "warning":
-                key = line.get("message", "")
+                key = line.get("message", "").partition(":")[0]
                 found[key] = found.get(key, 0) + 1
     return found
 
