@@ -6,6 +6,7 @@ import time
 
 from . import schedule
 from .daemons import counted, unexpected
+from .world import OFF_BY_AN_HOUR
 
 DURATIONS = """SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY t), percentile_disc(0.99) WITHIN GROUP (ORDER BY t),
     max(t), count(*) FROM (SELECT extract(epoch FROM ended_at - started_at) AS t FROM saga.sagas) taken"""
@@ -86,6 +87,8 @@ class Report:
         for kind in schedule.RATES:
             words = f"skipped: {faults.skipped[kind]}" if kind in faults.skipped else ""
             rows.append([kind, str(faults.done[kind]), str(planned[kind] - faults.done[kind]), words])
+        if OFF_BY_AN_HOUR not in self.world.skipped:
+            rows.append([OFF_BY_AN_HOUR, "1", "0", "one daemon, all the time"])
         for what, why in self.world.skipped.items():
             if what not in schedule.RATES:
                 rows.append([what, "-", "-", f"skipped: {why}"])

@@ -20,6 +20,7 @@ from .starter import Starter
 from .watcher import BACK_WITHIN, Watcher
 from .wire import Connection, Lost, Refused
 
+OFF_BY_AN_HOUR = "wall clock an hour off"
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 LEFT = "SELECT count(*) FROM saga.sagas WHERE ended_at IS NULL AND status <> 'stuck'"
 
@@ -122,7 +123,7 @@ class World:
         named = os.environ.get("FAKETIME_LIBRARY")
         libraries = [named] if named else glob.glob(FAKETIME)
         if not libraries:
-            self.skipped["wall clock an hour off"] = "libfaketime isn't installed, nor named in FAKETIME_LIBRARY"
+            self.skipped[OFF_BY_AN_HOUR] = "libfaketime isn't installed, nor named in FAKETIME_LIBRARY"
             return {}
         return {"LD_PRELOAD": libraries[0], "FAKETIME": "+3600s", "DONT_FAKE_MONOTONIC": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
