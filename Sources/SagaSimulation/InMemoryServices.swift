@@ -32,7 +32,7 @@ extension InMemoryStore {
 
     private func read(_ name: String?) throws(StoreError) {
         serviceCalls += 1
-        if let name, brokenServices.contains(name) { throw .refused("saga.service: the state isn't an object") }
+        if let name, let error = brokenServices[name] { throw error }
     }
 
     public func write(_ update: ServiceUpdate, under lease: Lease) throws(StoreError) -> Bool {
@@ -106,8 +106,11 @@ extension InMemoryStore {
     // MARK: What a test does to services
 
     /// The service's row can't be read, or can again.
-    public func breakService(_ name: String, _ isBroken: Bool = true) {
-        if isBroken { brokenServices.insert(name) } else { brokenServices.remove(name) }
+    public func breakService(
+        _ name: String, _ isBroken: Bool = true,
+        with error: StoreError = .refused("saga.service: the state isn't an object")
+    ) {
+        brokenServices[name] = isBroken ? error : nil
     }
 
     /// A definition with other settings is applied.

@@ -44,7 +44,7 @@ public actor InMemoryStore: SagaStore {
     private var heldCommits: [CheckedContinuation<Void, Never>] = []
     private var holdsReadBacks = false
     private var heldReadBacks: [CheckedContinuation<Void, Never>] = []
-    var brokenServices: Set<String> = []
+    var brokenServices: [String: StoreError] = [:]
     /// Reads and writes of services' rows so far.
     public internal(set) var serviceCalls = 0
     /// Sagas taken up so far since their service had room.

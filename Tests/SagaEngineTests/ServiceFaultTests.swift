@@ -44,6 +44,22 @@ private let unreachable = Answer.failed(
         await run
     }
 
+    /// Nobody is put off until a review a minute later when the database was away for some seconds.
+    @Test func whileTheDatabaseIsAwaySagasWaitForItAndNotForAReview() async throws {
+        let harness = await EngineHarness(calling(1) { _ in })
+        await harness.store.breakService("s", with: .unavailable("starting up"))
+        let engine = harness.engine(Witness(harness.clock) { _ in done }) { $0.parkAfter = .milliseconds(100) }
+        async let run: Void = engine.run()
+        let saga = await harness.store.start(harness.definitionID)
+        // The pauses between double from 20 ms on: it fails for six times as long as a saga stays in memory.
+        await harness.wait("failed seven times") { await harness.store.serviceCalls >= 7 }
+        await harness.store.breakService("s", false)
+        try await harness.wait(for: saga, "completed") { $0.status == .completed }
+        #expect(await harness.types(saga) == ["SagaStarted", "StepStarted", "StepSucceeded", "SagaCompleted"])
+        await engine.drain()
+        await run
+    }
+
     @Test func whoIsNoProbeAndWouldRatherFailFailsAtOnce() async throws {
         let harness = await EngineHarness(
             calling(1, attempts: 1) {

@@ -100,7 +100,8 @@ extension SagaEngine {
                 guard incarnation == self.incarnation else { continue }
                 handle(error, doing: "sharing the state of service \(gate.service.name)", under: lease)
                 failures += 1
-                gate.failing = (gate.failing?.since ?? clock.now(), clock.now())
+                // A database that is away says nothing of the service, and is back before anybody's review would be.
+                if case .refused = error { gate.failing = (gate.failing?.since ?? clock.now(), clock.now()) }
                 await clock.sleep(until: clock.now() + min(1_000_000, 20_000 << min(failures - 1, 6)))
                 gate.mustExchange = gate.isActive
             }
