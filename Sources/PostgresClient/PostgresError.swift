@@ -99,11 +99,13 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// Whether the server says that it, not the statement, is the reason: SQLSTATE 57P01, 57P02, 57P03 or 53300.
+    /// Whether the server says that it, not the statement, is the reason, and may be well in a moment: SQLSTATE 57P01,
+    /// 57P02, 57P03 or 53300; 25006, it takes no writes; class 08, with which a pooler says that it has lost its server.
     public var isServerUnavailable: Bool {
         switch sqlState {
-        case "57P01", "57P02", "57P03", "53300": true
-        default: false
+        case "57P01", "57P02", "57P03", "53300", "25006": true
+        case let state?: state.hasPrefix("08")
+        case nil: false
         }
     }
 

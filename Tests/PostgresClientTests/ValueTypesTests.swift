@@ -59,6 +59,15 @@ import Testing
         #expect(PostgresError(.server(sqlState: state), "").isRetryable == isRetryable)
     }
 
+    @Test(arguments: [
+        ("57P01", true), ("57P03", true), ("53300", true), ("25006", true), ("08P01", true), ("08006", true),
+        ("40001", false), ("42501", false), ("22023", false),
+    ])
+    func unavailableStates(state: String, isUnavailable: Bool) {
+        #expect(PostgresError(.server(sqlState: state), "").isServerUnavailable == isUnavailable)
+        #expect(PostgresError(.connectFailed, "").isServerUnavailable == false)
+    }
+
     @Test func refusedIdentityIsNotRetryable() {
         #expect(PostgresError(.connectFailed, "", sqlState: "28P01").isRetryable == false)
         #expect(PostgresError(.connectFailed, "", sqlState: "3D000").isRetryable == false)
