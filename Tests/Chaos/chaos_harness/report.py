@@ -86,7 +86,8 @@ class Report:
         rows = [["fault", "injected", "missed", ""]]
         for kind in schedule.RATES:
             words = f"skipped: {faults.skipped[kind]}" if kind in faults.skipped else ""
-            rows.append([kind, str(faults.done[kind]), str(planned[kind] - faults.done[kind]), words])
+            missed = "-" if words else str(planned[kind] - faults.done[kind])
+            rows.append([kind, str(faults.done[kind]), missed, words])
         if OFF_BY_AN_HOUR not in self.world.skipped:
             rows.append([OFF_BY_AN_HOUR, "1", "0", "one daemon, all the time"])
         for what, why in self.world.skipped.items():
