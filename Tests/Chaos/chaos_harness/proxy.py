@@ -187,7 +187,7 @@ class Link:
             writer.close()
 
     async def _carry(self, reader, writer, way):
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+        try:
             while chunk := await reader.read(65536):
                 if self.proxy.delay:
                     await asyncio.sleep(self.proxy.delay)
@@ -195,12 +195,16 @@ class Link:
                     await self.proxy.hole.wait()
                 if way in self.lost:
                     continue
-                # Nothing of PostgreSQL's is sent in single bytes: SSLRequest's answer is, and its client won't be here.
                 if not (self._forth if way == "forth" else self._back)(chunk, writer):
                     return
                 await writer.drain()
             if writer.can_write_eof() and way not in self.lost:
                 writer.write_eof()
+        except asyncio.CancelledError:
+            pass
+        except OSError:
+            # One end is gone without a goodbye: the other one hears of it as it would without a proxy.
+            self.reset()
 
     def _forth(self, chunk, writer):
         """Whether the connection goes on."""

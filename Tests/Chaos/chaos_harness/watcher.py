@@ -25,6 +25,7 @@ class Watcher:
         self.sagas = {}  # of each daemon, as last seen
         self.idle_since = {}  # of each daemon: since when it has had neither a lease nor an excuse
         self.longest = {}     # seconds of that
+        self.told = {}        # since when it was when that was told
         self.is_over = False
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -79,6 +80,9 @@ class Watcher:
             idle = now - self.idle_since.setdefault(daemon.name, now)
             before = self.longest.get(daemon.name, 0)
             self.longest[daemon.name] = max(idle, before)
+            if self.told.get(daemon.name) != self.idle_since[daemon.name] and idle > BACK_WITHIN / 4:
+                self.told[daemon.name] = self.idle_since[daemon.name]
+                self.world.say(f"{daemon.name} has had no lease for {idle:.0f} s, and nothing holds it back")
             if before <= BACK_WITHIN < idle:
                 self.violations.append(f"{daemon.name} (pid {daemon.child.pid}) has had no lease for {idle:.0f} s, and "
                                        "nothing held it back")
