@@ -26,7 +26,7 @@ if __name__ == "__main__":
     sys.dont_write_bytecode = True
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from chaos_harness.fold import TYPES  # noqa: E402
+from chaos_harness.fold import type_name  # noqa: E402
 from chaos_harness.history import History  # noqa: E402
 from chaos_harness.properties import PROPERTIES, fold_all  # noqa: E402
 
@@ -64,7 +64,7 @@ class Report:
         found = self.history.sagas.get(saga)
         told = [f"saga {saga}: " + (f"{found.name}, {found.status}, key {found.key}" if found else "not there")]
         told += [f"  ack       {ack}" for ack in self.history.acknowledged if ack.id == saga]
-        lines = [(event.committed or event.at, 0, f"event {event.sequence:4} {TYPES[event.code]} "
+        lines = [(event.committed or event.at, 0, f"event {event.sequence:4} {type_name(event.code)} "
                   f"{json.dumps(event.data)}") for event in (found.events if found else [])]
         lines += [(line["at"], 1, f"{line['service']:10} {line['entry']} {line['step']}:{line['operation']} attempt "
                    f"{line['attempt']} key {line['key']} cents {line['cents']} (pid {line['pid']})")
@@ -75,14 +75,14 @@ class Report:
         return "\n".join(told)
 
     def stories(self, limit=5):
-        """Each violation in a line, and the whole story of the first sagas that have one."""
-        told, sagas = [f"{len(self.violations)} violations, seed {self.seed}"], []
-        for violation in self.violations:
-            if violation.saga not in sagas:
-                sagas.append(violation.saga)
+        """The first violations in a line each, and the whole story of a saga for each property that has some."""
+        told = [f"{len(self.violations)} violations, seed {self.seed}"]
         told += [f"{found.property}: saga {found.saga}: {found.what}" for found in self.violations[:50]]
-        told += [self.story(saga) for saga in sagas[:limit] if saga is not None]
-        return "\n".join(told)
+        first = {}
+        for found in self.violations:
+            if found.saga is not None:
+                first.setdefault(found.property, found.saga)
+        return "\n".join(told + [self.story(saga) for saga in list(dict.fromkeys(first.values()))[:limit]])
 
     def document(self):
         """The report as JSON."""

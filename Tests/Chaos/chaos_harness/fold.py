@@ -15,6 +15,10 @@ ENDED = ("completed", "compensated", "terminated")
 UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
+def type_name(code):
+    return TYPES[code] if 0 < code < len(TYPES) else f"type {code}"
+
+
 def microseconds(duration):
     number, unit = re.fullmatch(r"([0-9.]+)(ms|s|m|h|d)", duration).groups()
     return int(float(number) * UNITS[unit])
@@ -95,9 +99,9 @@ class Fold:
         """Moves the state by one event."""
         self.sequence = sequence
         if (self.started_at is None) != (code == 1):
-            self.complain("legal", f"{TYPES[code]} as event {sequence}")
+            self.complain("legal", f"{type_name(code)} as event {sequence}")
         if self.status in ENDED and not (code == 23 and self.status == "completed"):
-            self.complain("legal", f"{TYPES[code]} after the saga was {self.status}")
+            self.complain("legal", f"{type_name(code)} after the saga was {self.status}")
         _MOVES[code](self, at, data)
 
     # Operations

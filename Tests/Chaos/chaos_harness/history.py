@@ -53,7 +53,7 @@ class History:
 
     def __init__(self, database, logs, acknowledged, psql=None):
         self.database, self.psql = database, psql or find_psql()
-        self.has_commit_times = next(self._rows("SELECT current_setting('track_commit_timestamp')"))[0] == "on"
+        self.has_commit_times = list(self._rows("SELECT current_setting('track_commit_timestamp')")) == [["on"]]
         definitions = {number: Definition(json.loads(document)) for number, document in self._rows(
             "SELECT id, document FROM saga.definition")}
         rows = list(self._rows(STATES))
@@ -65,11 +65,14 @@ class History:
             self.sagas[saga].steps[step] = (status, outcome, int(attempts), json.loads(output or "null"), error, undo,
                                             int(undo_attempts), undo_error)
         self.keys = [tuple(row) for row in self._rows("SELECT key, saga_id FROM saga.key")]
-        self.lines = [line for path in logs for line in ledger.read(path) if line["entry"] != "opened"]
-        self.lines_of = collections.defaultdict(list)
-        for line in self.lines:
-            self.lines_of[line["saga"]].append(line)
+        self.take([line for path in logs for line in ledger.read(path) if line["entry"] != "opened"])
         self.acknowledged = [Ack(*(line.get(name) for name in Ack._fields)) for line in read_lines(acknowledged)]
+
+    def take(self, lines):
+        """Takes these as what the logs say."""
+        self.lines, self.lines_of, self.effects = lines, collections.defaultdict(list), None
+        for line in lines:
+            self.lines_of[line["saga"]].append(line)
 
     def _read_events(self):
         committed = COMMITTED if self.has_commit_times else "NULL"
@@ -86,9 +89,10 @@ class History:
         command = [self.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.database,
                    "-c", f"COPY ({query}) TO STDOUT"]
         environment = {**os.environ, "PGCLIENTENCODING": "UTF8"}
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-                              newline="\n") as process:
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+                              ) as process:
             for line in process.stdout:
+                # COPY writes carriage returns as \r: a line's end is always its own.
                 yield [unescaped(field) for field in line[:-1].split("\t")]
         if process.returncode != 0:
             raise SystemExit(f"psql exited with {process.returncode}")

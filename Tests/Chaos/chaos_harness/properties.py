@@ -4,7 +4,7 @@ A property is called with the history and a function `violated(saga, what)`, and
 """
 import collections
 
-from chaos_harness.fold import ENDED, TYPES, Fold
+from chaos_harness.fold import ENDED, Fold, type_name
 
 EFFECTS = ("done", "undone", "tombstone")
 UNDOING = ("undone", "tombstone")
@@ -19,7 +19,7 @@ def fold_all(history):
             try:
                 saga.fold.take(event.sequence, event.code, event.at, event.data)
             except (KeyError, TypeError, IndexError) as error:
-                saga.fold.complain("state", f"{TYPES[event.code]} can't be folded: {error!r}")
+                saga.fold.complain("state", f"{type_name(event.code)} can't be folded: {error!r}")
                 break
 
 
@@ -192,7 +192,7 @@ class Effects:
 
 
 def effects(history):
-    if not hasattr(history, "effects"):
+    if history.effects is None:
         history.effects = Effects(history)
     return history.effects
 
