@@ -2,7 +2,7 @@
 
 Each stands with the property that must see it. Those that a real participant can break are in proof.py.
 """
-from chaos_harness.properties import EFFECTS, UNDOING
+from chaos_harness.properties import UNDOING
 
 # Sagas to alter: each alteration takes one of its own.
 COMPLETED, COMPENSATED = "completed", "compensated"
@@ -23,9 +23,10 @@ def _append(code, like, data):
 
 def _exchange(types, one, other):
     """Exchanges the names of two steps in a saga's events."""
-    return f"""UPDATE saga.event SET data = replace(replace(replace(data::text,
-            '"step":"{one}"', '"step":"?"'), '"step":"{other}"', '"step":"{one}"'), '"step":"?"', '"step":"{other}"')::json
-        WHERE saga_id = '{{saga}}' AND type IN ({types})"""
+    renamed = "data::text"
+    for before, after in ((one, "?"), (other, one), ("?", other)):
+        renamed = f"""replace({renamed}, '"step":"{before}"', '"step":"{after}"')"""
+    return f"UPDATE saga.event SET data = ({renamed})::json WHERE saga_id = '{{saga}}' AND type IN ({types})"
 
 
 # (property, what is done, to which kind of saga, statements)
@@ -87,7 +88,12 @@ def _changed(lines, index, **values):
 
 def _earlier(lines, _):
     index = _first(lines, lambda line: line["entry"] == "done")
-    return _changed(lines, index, at=lines[index]["at"] - 5_000_000)
+    return _changed(lines, index, arrived=lines[index]["arrived"] - 5_000_000)
+
+
+def _sent_again(lines, _):
+    index = _first(lines, lambda line: line["entry"] == "done")
+    return lines + [lines[index] | {"entry": "repeated", "arrived": lines[index]["arrived"] + 1}]
 
 
 def _never_begun(lines, _):
@@ -126,13 +132,13 @@ def _no_refusal(lines, statuses):
 
 def _out_of_order(lines, _):
     """The first step of a chain undone an hour before the one that came after it."""
-    sagas = {line["saga"] for line in lines if line["entry"] in UNDOING and line["step"] == "uncertain"}
-    index = _first(lines, lambda line: line["entry"] in UNDOING and line["step"] == "attempted" and line["saga"] in sagas)
+    undone = [(line["saga"], line["step"]) if line["entry"] in UNDOING else None for line in lines]
+    index = _first(undone, lambda one: one and one[1] == "attempted" and (one[0], "uncertain") in undone)
     return _changed(lines, index, at=lines[index]["at"] - 3_600_000_000)
 
 
 def _cent_lost(lines, _):
-    index = _first(lines, lambda line: line["entry"] in EFFECTS and line["cents"])
+    index = _first(lines, lambda line: line["entry"] in ("done", "undone") and line["cents"])
     return _changed(lines, index, cents=lines[index]["cents"] - 1)
 
 
@@ -142,6 +148,7 @@ IN_LOGS = (
     ("reverse", "an undoing before one that came after it", _out_of_order),
     ("committed", "a call before its decision", _earlier),
     ("committed", "a call that no event has begun", _never_begun),
+    ("sent", "an attempt that came twice", _sent_again),
     ("keys", "a call with another key", _other_key),
     ("keys", "a compensation of another key", _other_target),
     ("late", "an effect after its tombstone", _late),

@@ -4,7 +4,7 @@
     checker.py --database URL --log FILE... [--acknowledged FILE] [--seed S] [--format json]
 
 From Python: `report = check(database, logs, acknowledged, seed)`; `report.violations`, `report.table()`,
-`report.stories()`, `report.document()`. It exits 1 on a violation.
+`report.stories()`, `report.document()`, `report.strays`. It exits 1 on a violation.
 
 - Wait `participant.settle_seconds(rates)` after the last saga has ended: stragglers still do what they were told.
 - The server should run with `track_commit_timestamp=on`: then `committed` and `commits` are exact. Without it the
@@ -21,6 +21,7 @@ import json
 import os
 import sys
 import time
+import traceback
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
@@ -28,7 +29,7 @@ if __name__ == "__main__":
 
 from chaos_harness.fold import type_name  # noqa: E402
 from chaos_harness.history import History  # noqa: E402
-from chaos_harness.properties import PROPERTIES, fold_all  # noqa: E402
+from chaos_harness.properties import PROPERTIES, fold_all, strays  # noqa: E402
 
 Violation = collections.namedtuple("Violation", "property saga what")
 
@@ -42,11 +43,19 @@ class Report:
         self.violations, self.checked = [], {}
         fold_all(history)
         for name, (_, look) in PROPERTIES.items():
-            self.checked[name] = look(history, lambda saga, what, name=name: self.violations.append(
-                Violation(name, saga, what)))
+            self.checked[name] = self._look(name, look)
         self.statuses = collections.Counter(saga.status for saga in history.sagas.values())
         self.entries = collections.Counter(line["entry"] for line in history.lines)
+        self.strays = strays(history)
         self.seconds = time.monotonic() - began
+
+    def _look(self, name, look):
+        try:
+            return look(self.history, lambda saga, what: self.violations.append(Violation(name, saga, what)))
+        except (KeyError, TypeError, IndexError, ValueError):
+            # Rows that nobody could have written must not cost the other properties' word.
+            self.violations.append(Violation(name, None, f"it can't be checked: {traceback.format_exc()}"))
+            return 0
 
     def count(self, name):
         return sum(violation.property == name for violation in self.violations)
@@ -87,10 +96,11 @@ class Report:
     def document(self):
         """The report as JSON."""
         return {
-            "seed": self.seed, "sagas": dict(sorted(self.statuses.items())), "entries": dict(sorted(self.entries.items())),
+            "seed": self.seed,
+            "sagas": dict(sorted(self.statuses.items())), "entries": dict(sorted(self.entries.items())),
             "acknowledged": len(self.history.acknowledged), "books": self.history.books,
             "events": sum(len(saga.events) for saga in self.history.sagas.values()),
-            "commitTimes": self.history.has_commit_times,
+            "strays": self.strays, "commitTimes": self.history.has_commit_times,
             "properties": [{"name": name, "text": text, "checked": self.checked[name], "violations": self.count(name)}
                            for name, (text, _) in PROPERTIES.items()],
             "violations": [violation._asdict() for violation in self.violations],

@@ -70,7 +70,8 @@ class History:
 
     def take(self, lines):
         """Takes these as what the logs say."""
-        self.lines, self.lines_of, self.effects = lines, collections.defaultdict(list), None
+        self.lines, self.lines_of = lines, collections.defaultdict(list)
+        self.effects, self.books = None, {}
         for line in lines:
             self.lines_of[line["saga"]].append(line)
 

@@ -3,9 +3,10 @@
 One JSON object a line, in the order in which things happened:
 
     {"at": µs since 1970, "pid", "service", "entry", "key", "compensates", "saga", "step", "operation", "attempt",
-     "cents", "answer"}
+     "arrived", "cents", "answer"}
 
-`entry` says what came of the call:
+`arrived` is when the call came, `at` when it was decided: a straggler's effect comes later. `entry` says what came of
+the call:
 
 | entry          | means                                                                     |
 | -------------- | ------------------------------------------------------------------------- |
@@ -83,7 +84,8 @@ class Ledger:
 
     def _record(self, entry, call, cents=None, answer=None):
         line = {"entry": entry, "key": call.key, "compensates": call.compensates, "saga": call.saga, "step": call.step,
-                "operation": call.operation, "attempt": call.attempt, "cents": cents, "answer": answer}
+                "operation": call.operation, "attempt": call.attempt, "arrived": call.arrived, "cents": cents,
+                "answer": answer}
         self._write(line)
         self._remember(line)
 

@@ -21,6 +21,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
@@ -61,6 +62,7 @@ class Call:
     step: str
     operation: str
     attempt: int
+    arrived: int
     cents: int
     order: str | None
 
@@ -206,7 +208,8 @@ def parse(headers, body):
         key=unquoted(headers["idempotency-key"]),
         compensates=unquoted(headers["saga-compensates"]) if "saga-compensates" in headers else None,
         saga=headers["saga-id"], step=headers["saga-step"], operation=headers["saga-operation"],
-        attempt=int(headers["saga-attempt"]), cents=int(document.get("cents", 0)), order=document.get("order"))
+        attempt=int(headers["saga-attempt"]), arrived=time.time_ns() // 1000, cents=int(document.get("cents", 0)),
+        order=document.get("order"))
     if call.operation not in ("action", "compensation"):
         raise ValueError(f"Saga-Operation is {call.operation}")
     if (call.compensates is None) != (call.operation == "action"):

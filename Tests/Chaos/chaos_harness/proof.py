@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from chaos_harness import definitions, participant
@@ -27,6 +28,7 @@ NO_TRIGGERS = "SET session_replication_role = replica"
 QUICK = {"lateSeconds": 1.4, "slowSeconds": 0.2, "stragglerSeconds": 1.5}
 ALL_FAULTS = QUICK | {"refuse": 0.12, "undoRefuse": 0.05, "unavailable": 0.08, "lost": 0.08, "late": 0.04, "slow": 0.1,
                       "duplicate": 0.08, "straggler": 0.06}
+STOPPED = threading.Event()
 # Nothing of the user's own may lead to another database.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "SAGA_"))}
 WELL = QUICK | {name: 0 for name in ("refuse", *participant.BY_ATTEMPT)}
@@ -96,7 +98,18 @@ def wait_until(condition, seconds, what):
         if time.monotonic() > deadline:
             raise SystemExit(f"not within {seconds:.0f} s: {what}")
         # Each look is a process, on a machine that has others to run.
-        time.sleep(0.3)
+        pause(0.3)
+
+
+def pause(seconds):
+    if STOPPED.wait(seconds):
+        raise SystemExit("stopped")
+
+
+def stop(*_):
+    """Of SIGTERM and SIGINT: all runs end what they have begun."""
+    STOPPED.set()
+    raise SystemExit("stopped")
 
 
 def start_sagas(run, cluster, url, path):
@@ -127,7 +140,7 @@ def perform(run, cluster, programs, folder):
             [f"{programs}/sagad", "--database", url, "--sagas", definitions.FOLDER], stderr=log,
             env=ENVIRONMENT | definitions.environment(participants.ports))
         stack.callback(daemon.wait)
-        stack.callback(daemon.terminate)
+        stack.callback(daemon.kill)
         ready = f"SELECT count(*) >= {len(definitions.SAGAS)} FROM saga.current_definition"
         wait_until(lambda: cluster.value(url, ready) == "t", 30, f"{run.name}: a daemon that registers definitions")
         start_sagas(run, cluster, url, acknowledged)
@@ -137,7 +150,7 @@ def perform(run, cluster, programs, folder):
             participants.start()
         left = "SELECT count(*) FROM saga.state WHERE status < 4"
         wait_until(lambda: cluster.value(url, left) == "0", 40, f"{run.name}: all sagas have ended")
-        time.sleep(participant.settle_seconds(participant.RATES | run.rates))
+        pause(participant.settle_seconds(participant.RATES | run.rates))
     return url, participants.logs, acknowledged
 
 
@@ -203,6 +216,8 @@ def alter_logs(proof, sound):
 def prove(programs):
     """Runs all; prints a line for each property; returns whether each break was caught and nothing else."""
     proof = Proof()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     # When an event was committed is the best witness that there is.
     clusters.SETTINGS |= {"track_commit_timestamp": "on", "shared_buffers": "64MB", "max_wal_size": "1GB"}
     cluster = Cluster()

@@ -6,9 +6,7 @@ import collections
 
 from chaos_harness.fold import ENDED, Fold, type_name
 
-EFFECTS = ("done", "undone", "tombstone")
 UNDOING = ("undone", "tombstone")
-NEVER_TRIED_AGAIN = "refused"
 
 
 def fold_all(history):
@@ -63,7 +61,7 @@ def all_end(history, violated):
 def _stuck_on_a_refusal(history, saga):
     step = (saga.fold.stuck_on or {}).get("step")
     side = "compensation" if saga.fold.turned_by else "action"
-    return any(line["entry"] == NEVER_TRIED_AGAIN and (line["step"], line["operation"]) == (step, side)
+    return any(line["entry"] == "refused" and (line["step"], line["operation"]) == (step, side)
                for line in history.lines_of[saga.id])
 
 
@@ -153,9 +151,37 @@ def calls_follow_commits(history, violated):
         what = f"{line['service']} was called for attempt {line['attempt']} of {line['step']}:{line['operation']}"
         if call not in begun:
             violated(line["saga"], f"{what}, which no event has begun")
-        elif begun[call] > line["at"]:
-            violated(line["saga"], f"{what} {begun[call] - line['at']} us before that was committed")
+        elif begun[call] > line["arrived"]:
+            violated(line["saga"], f"{what} {begun[call] - line['arrived']} us before that was committed")
     return len(history.lines)
+
+
+def attempts_are_sent_once(history, violated):
+    """Whoever wants to try again, a client's own retry too, has to begin another attempt."""
+    arrived = collections.defaultdict(set)
+    for line in history.lines:
+        arrived[line["saga"], line["step"], line["operation"], line["attempt"]].add(line["arrived"])
+    for (saga, step, side, attempt), times in arrived.items():
+        if len(times) > 1:
+            violated(saga, f"attempt {attempt} of {step}:{side} came {len(times)} times, at {sorted(times)}")
+    return len(arrived)
+
+
+def strays(history):
+    """How many calls came after their attempt had been given up as a lost daemon's: a figure, not a violation.
+
+    A daemon that is stopped between its last look at its lease and its call makes that call when it wakes. Nothing but
+    the participant's guard can know better.
+    """
+    lost = {}
+    for saga in history.sagas.values():
+        for event in saga.events:
+            if event.data.get("error") == "Saga.DaemonLost" and event.code in (4, 5, 12, 13):
+                side = "action" if event.code < 10 else "compensation"
+                lost[saga.id, event.data["step"], side, event.data["attempt"]] = event.committed or event.at
+    never = float("inf")
+    return sum(lost.get((line["saga"], line["step"], line["operation"], line["attempt"]), never) < line["arrived"]
+               for line in history.lines)
 
 
 def keys_are_constant(history, violated):
@@ -291,6 +317,20 @@ def failure_has_none(history, violated):
     return count
 
 
+def _is_to_be_kept(found, saga, index, name):
+    """Whether what the step charges is to stay charged."""
+    if saga.fold.skipped[index]:
+        return False
+    if not saga.fold.was_resolved:
+        if saga.status == "completed":
+            return True
+        if saga.status == "compensated" and saga.definition.compensable[index] \
+                and not _is_left_by_definition(saga, index):
+            return False
+    # It waits for a person, or is left by its definition: if it stands, it may.
+    return f"{saga.id}:{name}:action" in found.stands
+
+
 def books_balance(history, violated):
     """By service: all that was charged less all that was given back, against what completed sagas were to pay."""
     found, books = effects(history), collections.defaultdict(lambda: [0, 0])
@@ -300,15 +340,8 @@ def books_balance(history, violated):
     for saga in history.sagas.values():
         for index, name in enumerate(saga.definition.names):
             service = saga.definition.services[index]
-            if service is None or saga.fold.skipped[index]:
-                continue
-            if saga.status == "completed" and not saga.fold.was_resolved:
-                if saga.definition.charges[index]:
-                    books[service][1] += saga.events[0].data["input"]["cents"]
-            elif saga.status != "compensated" or saga.fold.was_resolved or not saga.definition.compensable[index] \
-                    or _is_left_by_definition(saga, index):
-                # It waits for a person, or is left by its definition: whatever stands is right.
-                books[service][1] += found.stands.get(f"{saga.id}:{name}:action", 0)
+            if saga.definition.charges[index] and _is_to_be_kept(found, saga, index, name):
+                books[service][1] += saga.events[0].data["input"]["cents"]
     for service, (kept, due) in sorted(books.items()):
         if kept != due:
             violated(None, f"{service} keeps {kept} cents, the sagas account for {due}")
@@ -329,6 +362,7 @@ PROPERTIES = {
     "order": ("a step begins after what it comes after; none after turning back", complaints("order")),
     "reverse": ("what is undone is undone in the exact reverse", undone_in_reverse),
     "committed": ("a call comes after the commit of its decision", calls_follow_commits),
+    "sent": ("an attempt is sent once", attempts_are_sent_once),
     "keys": ("all calls of an operation carry its one key", keys_are_constant),
     "effect": ("an operation has one effect at most", one_effect),
     "late": ("no action takes effect after its compensation", no_late_effect),
