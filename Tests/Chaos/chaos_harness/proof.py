@@ -42,7 +42,7 @@ class Run:
     sagas: tuple = definitions.SAGAS
     count: int = 12
     breaks: tuple = ()
-    # Kill the participants once so many effects are in their logs.
+    # Kill the participants once so many lines are in their logs; when they are back, their disks are full for a while.
     restart_after: int | None = None
     # The properties of which each must be violated; none: nothing may be.
     breaking: tuple = ()
@@ -52,8 +52,10 @@ RUNS = (
     Run("sound", ALL_FAULTS, count=120, restart_after=60),
     Run("twice", WELL, breaks=("twice",), breaking=("effect",)),
     Run("forgets", WELL | {"late": 1, "faultyAttempts": 1}, breaks=("forgets",), restart_after=6, breaking=("effect",)),
-    Run("no-guard", WELL | {"straggler": 0.5, "faultyAttempts": 1, "refuse": 0.8, "refuseSteps": ["flight"]},
-        sagas=("trip",), breaks=("no-guard",), breaking=("effect", "late")),
+    # A slow machine too is to undo the hotel before its straggler comes.
+    Run("no-guard", WELL | {"straggler": 0.5, "stragglerSeconds": 4, "faultyAttempts": 1, "refuse": 0.8,
+                            "refuseSteps": ["flight"]}, sagas=("trip",), count=16,
+        breaks=("no-guard",), breaking=("effect", "late")),
     Run("hollow", WELL, breaks=("hollow",), breaking=("success", "completed")),
     Run("keeps", WELL | {"refuse": 1, "refuseSteps": ["pay", "last", "deposit"]}, sagas=("trip", "variants", "account"),
         breaks=("keeps",), breaking=("compensated", "success")),
@@ -82,9 +84,13 @@ class Participants:
         for service, process in self.processes.items():
             self.ports[service] = int(process.stdout.readline().split()[1])
 
-    def kill(self, number=signal.SIGKILL):
+    def signal(self, number):
         for process in self.processes.values():
             process.send_signal(number)
+
+    def kill(self):
+        for process in self.processes.values():
+            process.kill()
             process.wait()
             process.stdout.close()
 
@@ -142,14 +148,17 @@ def perform(run, cluster, programs, folder):
         stack.callback(daemon.wait)
         stack.callback(daemon.kill)
         ready = f"SELECT count(*) >= {len(definitions.SAGAS)} FROM saga.current_definition"
-        wait_until(lambda: cluster.value(url, ready) == "t", 30, f"{run.name}: a daemon that registers definitions")
+        wait_until(lambda: cluster.value(url, ready) == "t", 120, f"{run.name}: a daemon that registers definitions")
         start_sagas(run, cluster, url, acknowledged)
         if run.restart_after is not None:
-            wait_until(lambda: participants.lines() > run.restart_after, 30, f"{run.name}: the first effects")
+            wait_until(lambda: participants.lines() > run.restart_after, 120, f"{run.name}: the first effects")
             participants.kill()
             participants.start()
+            participants.signal(signal.SIGUSR1)
+            pause(0.5)
+            participants.signal(signal.SIGUSR2)
         left = "SELECT count(*) FROM saga.state WHERE status < 4"
-        wait_until(lambda: cluster.value(url, left) == "0", 40, f"{run.name}: all sagas have ended")
+        wait_until(lambda: cluster.value(url, left) == "0", 120, f"{run.name}: all sagas have ended")
         pause(participant.settle_seconds(participant.RATES | run.rates))
     return url, participants.logs, acknowledged
 
@@ -181,7 +190,7 @@ class Proof:
             # A property that no break is made for isn't proven.
             self.is_broken |= not self.caught[name]
             verdict = "caught    " if self.caught[name] else "NOT CAUGHT"
-            print(f"{verdict}  {name:11}  {text}: {'; '.join(self.caught[name]) or 'no break'}")
+            print(f"{verdict}  {name:11}  {text}: {'; '.join(self.caught[name]) or 'nothing'}")
 
 
 def alter_database(proof, cluster, sound):
