@@ -11,14 +11,20 @@ public protocol EngineClock: Sendable {
 
 /// The database's clock as a daemon follows it: a reading, counted on by the monotonic clock.
 ///
-/// It never goes back: a later reading that is behind holds it until time has caught up.
+/// It isn't ahead of the database, however slow a reading is: nothing is due before its time, nor recorded at a time yet
+/// to come. It never goes back: a later reading that is behind holds it until time has caught up.
 struct DatabaseClock {
     private var offset: Int64?
     private var latest = Int64.min
 
     /// Notes that the database's clock read `reading` between the monotonic times `sent` and `received`.
+    ///
+    /// All that is certain of a reading is that the database's time was no less when it came. A slow one, which bears
+    /// out what is known already, says nothing new.
     mutating func synchronise(reading: Instant, sent: Int64, received: Int64) {
-        offset = reading.microseconds &- (sent &+ (received &- sent) / 2)
+        let least = reading.microseconds &- received
+        if let offset, offset >= least, offset <= reading.microseconds &- sent { return }
+        offset = least
     }
 
     /// The database's time at monotonic time `now`.
