@@ -5,9 +5,10 @@ Each stands with the property that must see it. Those that a real participant ca
 from chaos_harness.properties import UNDOING
 
 # Sagas to alter: each alteration takes one of its own.
-COMPLETED, COMPENSATED = "completed", "compensated"
+COMPLETED, COMPENSATED, ORDER = "completed", "compensated", "order"
 TARGETS = {
-    COMPLETED: "SELECT id FROM saga.sagas WHERE saga = 'order' AND status = 'completed' ORDER BY id",
+    COMPLETED: "SELECT id FROM saga.sagas WHERE saga IN ('variants', 'account') AND status = 'completed' ORDER BY id",
+    ORDER: "SELECT id FROM saga.sagas WHERE saga = 'order' AND status = 'completed' ORDER BY id",
     COMPENSATED: """SELECT saga_id FROM saga.events JOIN saga.sagas ON id = saga_id
         WHERE saga = 'variants' AND status = 'compensated' AND type = 'CompensationSucceeded'
         GROUP BY 1 HAVING count(*) >= 2 ORDER BY 1""",
@@ -48,6 +49,8 @@ IN_DATABASE = (
         "UPDATE saga.event SET sequence = sequence + 1 WHERE saga_id = '{saga}' AND type = 14",)),
     ("commits", "an event written again later", COMPLETED, (
         "UPDATE saga.event SET at = at WHERE saga_id = '{saga}' AND sequence = 3",)),
+    ("dated", "an event an hour ahead", COMPLETED, (
+        "UPDATE saga.event SET at = clock_timestamp() + interval '1 hour' WHERE saga_id = '{saga}' AND sequence = 2",)),
     ("legal", "an event after the end", COMPLETED, (
         _append(18, 1, "json_build_object('actor', 'somebody')"),)),
     ("state", "a status flipped", COMPLETED, ("UPDATE saga.state SET status = 6 WHERE id = '{saga}'",)),
@@ -68,7 +71,7 @@ IN_DATABASE = (
     ("outcome", "an attempt that was done and failed", COMPLETED, (
         _append(4, 3, """json_build_object('step', data ->> 'step', 'attempt', data -> 'attempt',
             'outcome', 'unknown', 'error', 'Saga.DaemonLost', 'message', '', 'nextAttemptAt', '')"""),)),
-    ("order", "two steps exchanged", COMPLETED, (_exchange("2, 3, 4", "reserve", "charge"),)),
+    ("order", "two steps exchanged", ORDER, (_exchange("2, 3, 4", "reserve", "charge"),)),
     ("reverse", "two compensations exchanged", COMPENSATED, (_exchange("10, 11, 12", "attempted", "uncertain"),)),
     ("reverse", "a compensation never made", COMPENSATED, (
         """DELETE FROM saga.event WHERE saga_id = '{saga}' AND type IN (10, 11, 12)

@@ -7,8 +7,8 @@ From Python: `report = check(database, logs, acknowledged, seed)`; `report.viola
 `report.stories()`, `report.document()`, `report.strays`. It exits 1 on a violation.
 
 - Wait `participant.settle_seconds(rates)` after the last saga has ended: stragglers still do what they were told.
-- The server should run with `track_commit_timestamp=on`: then `committed` and `commits` are exact. Without it the
-  first allows for a second of the daemons' clocks and the second sees nothing.
+- The server should run with `track_commit_timestamp=on`: then `committed` is exact. Without it that one
+  allows for a second of the daemons' clocks, and `commits` and `dated` see nothing.
 - `--acknowledged`: a file of JSON lines `{"id", "key", "saga", "via"}`, one for each start that was acknowledged,
   written when it was.
 - What can't be seen from outside: which daemon wrote an event. A stale writer shows as an event that was committed

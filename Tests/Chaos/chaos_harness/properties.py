@@ -6,6 +6,8 @@ import collections
 
 from chaos_harness.fold import ENDED, Fold, type_name
 
+# Microseconds: two clocks of one machine that count on from a reading.
+CLOCKS_DIFFER = 5_000
 UNDOING = ("undone", "tombstone")
 
 
@@ -88,6 +90,19 @@ def commit_order(history, violated):
                 violated(saga.id, f"event {event.sequence} was committed {last - event.committed} us before the one "
                          "before it")
             last = event.committed
+    return count
+
+
+def not_dated_ahead(history, violated):
+    """A daemon's clock that ran ahead of the server's would end waits too early."""
+    count = 0
+    for saga in history.sagas.values():
+        for event in saga.events:
+            if event.committed is None:
+                continue
+            count += 1
+            if event.at > event.committed + CLOCKS_DIFFER:
+                violated(saga.id, f"event {event.sequence} is dated {event.at - event.committed} us after its commit")
     return count
 
 
@@ -355,6 +370,7 @@ PROPERTIES = {
     "ends": ("every saga has ended, or waits for a person for a participant's no", all_end),
     "sequence": ("sequences are 1, 2, 3 … without holes", sequences),
     "commits": ("events were committed in their order: no stale writer", commit_order),
+    "dated": ("no event is dated after its commit", not_dated_ahead),
     "legal": ("a history begins once, and nothing follows its end", complaints("legal")),
     "state": ("state, steps and failure are the fold of the events", state_is_fold),
     "attempts": ("attempts are begun one by one, and each ends", attempts_end),
