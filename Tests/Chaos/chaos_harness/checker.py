@@ -86,11 +86,12 @@ class Report:
     def stories(self, limit=5):
         """The first violations in a line each, and the whole story of a saga for each property that has some."""
         told = [f"{len(self.violations)} violations, seed {self.seed}"]
-        told += [f"{found.property}: saga {found.saga}: {found.what}" for found in self.violations[:50]]
         first = {}
-        for found in self.violations:
-            if found.saga is not None:
-                first.setdefault(found.property, found.saga)
+        for name in PROPERTIES:
+            found = [violation for violation in self.violations if violation.property == name]
+            told += [f"{name}: saga {violation.saga}: {violation.what}" for violation in found[:5]]
+            told += [f"{name}: {len(found) - 5} more"] if len(found) > 5 else []
+            first |= {name: violation.saga for violation in found[:1] if violation.saga is not None}
         return "\n".join(told + [self.story(saga) for saga in list(dict.fromkeys(first.values()))[:limit]])
 
     def document(self):
