@@ -13,9 +13,6 @@ struct DatabasePreparation {
     let environment: ServiceEnvironment
     let logger: Logger
 
-    /// How often it begins anew when the connection is lost on the way.
-    private static let maximumAttempts = 5
-
     /// - Throws: `StartFailure`; `CancellationError` when the task was cancelled.
     func run() async throws {
         // What goes wrong is told once, at the end: the pool would log each attempt.
@@ -38,29 +35,38 @@ struct DatabasePreparation {
     }
 
     private func prepare(_ pool: PostgresPool) async throws {
-        var attempt = 1
+        let end = ContinuousClock.now + connectTimeout.duration
+        var isTold = false
         while true {
             do {
-                try await reach(pool)
+                try await reach(pool, until: end)
                 try await migrate(pool)
                 try await checkRights(pool)
                 try await register(pool)
                 return
             } catch let error as PostgresError {
                 try Task.checkCancellation()
-                guard error.kind == .connectionLost || error.isServerUnavailable, attempt < Self.maximumAttempts else {
-                    throw failure(error)
+                guard Self.isPassing(error) else { throw failure(error) }
+                guard ContinuousClock.now < end else { throw failure(error, waited: connectTimeout.duration) }
+                if !isTold {
+                    logger.notice("the database isn't ready; tried again", metadata: ["reason": "\(error)"])
+                    isTold = true
                 }
-                attempt += 1
+                try await Task.sleep(for: .milliseconds(100))
             }
         }
+    }
+
+    /// Whether the database may be well in a moment: it restarts, fails over and takes no writes yet, or is behind a pooler
+    /// that has lost it, which says so in class 08.
+    private static func isPassing(_ error: PostgresError) -> Bool {
+        error.kind == .connectionLost || error.isRetryable || error.isServerUnavailable || error.isReadOnly
     }
 
     /// Asks until the server answers or the time is over.
     ///
     /// A server that refuses who asks is not asked again.
-    private func reach(_ pool: PostgresPool) async throws {
-        let end = ContinuousClock.now + connectTimeout.duration
+    private func reach(_ pool: PostgresPool, until end: ContinuousClock.Instant) async throws {
         // Why it couldn't connect says more than that the time was over while waiting to try again.
         var reason: PostgresError?
         while true {
@@ -84,7 +90,7 @@ struct DatabasePreparation {
         do {
             let (from, to) = try await Migrator(pool: pool, logger: logger).migrate()
             if from != to { logger.info("the schema is up to date", metadata: ["from": "\(from)", "to": "\(to)"]) }
-        } catch MigrationError.failed(_, _, let cause) where cause.isConnectionFailure || cause.isServerUnavailable {
+        } catch MigrationError.failed(_, _, let cause) where Self.isPassing(cause) {
             throw cause
         } catch let error as MigrationError {
             throw StartFailure(error.description)

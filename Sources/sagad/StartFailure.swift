@@ -43,7 +43,7 @@ struct StartFailure: Error, Hashable {
                 "the database at \(target) can't be reached\(when): \(error.message)",
                 status: ExitStatus.unavailable
             )
-        case .server where error.isServerUnavailable:
+        case .server where error.isServerUnavailable || waited != nil:
             self.init("the database at \(target) can't be used now: \(error.message)", status: ExitStatus.unavailable)
         case .server, .decoding, .invalidRequest:
             self.init("the database at \(target) refuses: \(error.description)")

@@ -1,5 +1,7 @@
 import Foundation
 import JSON
+import Logging
+import PostgresClient
 import SagaTestKit
 import Testing
 
@@ -60,6 +62,24 @@ import Testing
         let ending = await daemon.stop()
         #expect(ending.status == 0, "\(ending.errors)")
         try await postgres.stop(mode: .immediate)
+        await test.remove()
+    }
+
+    @Test func aDaemonThatStartsAtAServerThatTakesNoWritesWaitsForIt() async throws {
+        let test = try await Installation.make()
+        let pool = PostgresPool(
+            PostgresConfiguration(test.database, applicationName: "end-to-end-tests", maximumConnections: 1),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let name = try await pool.query("SELECT quote_ident(current_database())").rows[0].decode(0, as: String.self)
+        _ = try await pool.query("ALTER DATABASE \(name) SET default_transaction_read_only = on")
+        let daemon = try TestProgram(
+            "sagad", ["--database", test.database, "--connect-timeout", "60s"], environment: test.environment,
+            folder: test.folder)
+        #expect(await daemon.waitForError("the database isn't ready"), "sagad said: \(daemon.errorsSoFar)")
+        _ = try await pool.query("ALTER DATABASE \(name) RESET default_transaction_read_only")
+        #expect(await daemon.waitForError("info ready"), "sagad said: \(daemon.errorsSoFar)")
+        #expect(await daemon.stop().status == 0)
+        await pool.close()
         await test.remove()
     }
 
