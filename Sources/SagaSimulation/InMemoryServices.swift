@@ -44,12 +44,13 @@ extension InMemoryStore {
 
     private func write(_ update: ServiceUpdate) -> Bool {
         guard let index = services.firstIndex(where: { $0.stored.id == update.id }),
-            services[index].stored.version == update.expectedVersion
+            services[index].stored.version == update.expectedVersion || breaks(.compareAndSet)
         else { return false }
         services[index].stored = StoredService(
-            id: update.id, version: update.expectedVersion + 1, settings: services[index].stored.settings,
+            id: update.id, version: services[index].stored.version + 1, settings: services[index].stored.settings,
             state: update.state)
         services[index].events += update.events
+        tell(.wroteService(services[index].service.name, update.events))
         return true
     }
 
@@ -77,6 +78,7 @@ extension InMemoryStore {
             rows[id]?.unreadable = nil
             rows[id]?.awaiting = nil
         }
+        if !ids.isEmpty { tell(.claimed(ids, by: lease.daemon)) }
         return ids
     }
 

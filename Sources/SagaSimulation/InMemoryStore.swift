@@ -20,6 +20,33 @@ public actor InMemoryStore: SagaStore {
         var leaseUntil: Instant
     }
 
+    /// What was changed, told to `observer` as it happens.
+    enum Change: Sendable {
+        case joined(Int32)
+        /// A daemon's lease has ended, and its sagas are nobody's.
+        case freed(Int32)
+        case claimed([SagaID], by: Int32)
+        /// nil: from outside.
+        case appended(SagaID, [StoredEvent], by: Int32?)
+        /// Nobody runs the saga any more.
+        case released(SagaID)
+        case wroteService(String, [BreakerEvent])
+    }
+
+    /// A promise that this store doesn't keep: for tests of whoever relies on it.
+    enum Breach: Sendable, Hashable, CaseIterable {
+        /// Writes under a lease that was taken over go through.
+        case fence
+        /// A place in a history that is taken is no hindrance: what comes later stands behind.
+        case sequence
+        /// Writes to services go through whatever was written meanwhile.
+        case compareAndSet
+        /// Sagas of others are claimed too.
+        case ownership
+        /// Row and history don't agree.
+        case status
+    }
+
     struct ServiceRow {
         let service: Service
         var stored: StoredService
@@ -27,6 +54,8 @@ public actor InMemoryStore: SagaStore {
     }
 
     var rows: [SagaID: Row] = [:]
+    private var observer: (@Sendable (Change) -> Void)?
+    private var breaches: Set<Breach> = []
     var services: [ServiceRow] = []
     private var daemons: [Int32: Daemon] = [:]
     private var documents: [DefinitionID: [UInt8]] = [:]
@@ -61,6 +90,16 @@ public actor InMemoryStore: SagaStore {
         self.executor = executor
     }
 
+    /// - Parameter breaches: promises that it doesn't keep from now on.
+    func observe(breaching breaches: Set<Breach>, _ observer: @escaping @Sendable (Change) -> Void) {
+        self.breaches = breaches
+        self.observer = observer
+    }
+
+    func breaks(_ breach: Breach) -> Bool { !breaches.isEmpty && breaches.contains(breach) }
+
+    func tell(_ change: Change) { observer?(change) }
+
     // MARK: What a starter and an operator do
 
     public func register(_ document: [UInt8]) -> DefinitionID {
@@ -80,6 +119,7 @@ public actor InMemoryStore: SagaStore {
             sequence: 1, cause: nil, type: EventType.sagaStarted.rawValue, at: now,
             data: Array("{\"input\":\(input)}".utf8))
         rows[id] = Row(key: key, definition: definition, status: .pending, dueAt: now, events: [start])
+        tell(.appended(id, [start], by: nil))
         return id
     }
 
@@ -90,9 +130,9 @@ public actor InMemoryStore: SagaStore {
         guard var row = rows[saga] else { return false }
         guard type == .sagaCompensationRequested ? row.status == .completed : row.endedAt == nil else { return false }
         let now = clock()
-        row.events.append(
-            StoredEvent(
-                sequence: row.events.count + 1, cause: nil, type: type.rawValue, at: now, data: Array(data.utf8)))
+        let event = StoredEvent(
+            sequence: row.events.count + 1, cause: nil, type: type.rawValue, at: now, data: Array(data.utf8))
+        row.events.append(event)
         if type == .sagaTerminated {
             row.status = .terminated
             row.endedAt = now
@@ -106,6 +146,8 @@ public actor InMemoryStore: SagaStore {
             }
         }
         rows[saga] = row
+        tell(.appended(saga, [event], by: nil))
+        if type == .sagaTerminated { tell(.released(saga)) }
         return true
     }
 
@@ -168,6 +210,7 @@ public actor InMemoryStore: SagaStore {
         let id = nextDaemon
         nextDaemon += 1
         daemons[id] = Daemon(epoch: 1, leaseUntil: clock() + leaseLength)
+        tell(.joined(id))
         return Lease(daemon: id, epoch: 1, length: leaseLength)
     }
 
@@ -204,7 +247,7 @@ public actor InMemoryStore: SagaStore {
         try failIfAsked()
         try fence(lease)
         let due = rows.filter { isDue($0.value, for: lease.daemon) }
-        let others = due.filter { $0.value.owner == nil }
+        let others = due.filter { $0.value.owner == nil || breaks(.ownership) }
             .sorted { ($0.value.dueAt ?? .distantFuture, $0.key) < ($1.value.dueAt ?? .distantFuture, $1.key) }.map(
                 \.key)
         let isLost = losesNextClaim && !due.isEmpty
@@ -217,6 +260,7 @@ public actor InMemoryStore: SagaStore {
             rows[id]?.unreadable = nil
             rows[id]?.awaiting = nil
         }
+        if !ids.isEmpty { tell(.claimed(ids, by: lease.daemon)) }
         if isLost { throw .unavailable("the connection was lost after the commit") }
         return ids
     }
@@ -277,12 +321,16 @@ public actor InMemoryStore: SagaStore {
         var conflicts: Set<SagaID> = []
         for append in appends {
             guard var row = rows[append.saga] else { continue }
-            if let first = append.events.first, first.sequence <= row.events.count {
+            if let first = append.events.first, first.sequence <= row.events.count, !breaks(.sequence) {
                 conflicts.insert(append.saga)
                 continue
             }
             row.events += append.events
-            if let change = append.row, row.owner == lease.daemon { apply(change, to: &row) }
+            if !append.events.isEmpty { tell(.appended(append.saga, append.events, by: lease.daemon)) }
+            if let change = append.row, row.owner == lease.daemon {
+                apply(change, to: &row)
+                if row.owner == nil { tell(.released(append.saga)) }
+            }
             rows[append.saga] = row
         }
         return conflicts
@@ -312,6 +360,7 @@ public actor InMemoryStore: SagaStore {
         rows[saga]?.owner = nil
         rows[saga]?.dueAt = .distantFuture
         rows[saga]?.unreadable = reason
+        tell(.released(saga))
     }
 
     /// All sagas, for tests.
@@ -328,7 +377,7 @@ public actor InMemoryStore: SagaStore {
     // MARK: Rows
 
     private func apply(_ change: Append.RowChange, to row: inout Row) {
-        row.status = change.status
+        if !breaks(.status) { row.status = change.status }
         switch change.hold {
         case .keep: break
         case .park(let dueAt, let lastSequence, let awaiting):
@@ -344,16 +393,19 @@ public actor InMemoryStore: SagaStore {
     }
 
     private func isDue(_ row: Row, for daemon: Int32) -> Bool {
+        if breaks(.ownership), row.owner != nil, row.owner != daemon { return true }
         guard let dueAt = row.dueAt, dueAt <= clock() else { return false }
         return row.owner == nil || row.owner == daemon
     }
 
     func fence(_ lease: Lease) throws(StoreError) {
+        if breaks(.fence) { return }
         guard daemons[lease.daemon]?.epoch == lease.epoch else { throw .leaseLost }
     }
 
     private func free(_ daemon: Int32) {
         daemons[daemon] = nil
+        tell(.freed(daemon))
         for id in rows.keys where rows[id]?.owner == daemon {
             rows[id]?.owner = nil
             rows[id]?.dueAt = clock()

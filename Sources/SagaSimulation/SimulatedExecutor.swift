@@ -8,8 +8,14 @@ import Synchronization
 /// It holds only as long as everything stays on it: actors have it as their executor, and whatever isn't isolated to
 /// one of them is never awaited.
 public final class SimulatedExecutor: SerialExecutor, TaskExecutor {
+    private struct Entry {
+        let job: UnownedJob
+        /// nil for the simulation's own.
+        let lane: DaemonLane?
+    }
+
     private struct State {
-        var jobs: Deque<UnownedJob> = []
+        var jobs: Deque<Entry> = []
         var thread: pthread_t?
         var strayJobs = 0
     }
@@ -34,9 +40,12 @@ public final class SimulatedExecutor: SerialExecutor, TaskExecutor {
     public var strayJobs: Int { state.withLock { $0.strayJobs } }
 
     public func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
+        enqueue(UnownedJob(job), of: nil)
+    }
+
+    func enqueue(_ job: UnownedJob, of lane: DaemonLane?) {
         state.withLock { state in
-            state.jobs.append(job)
+            state.jobs.append(Entry(job: job, lane: lane))
             if let thread = state.thread, pthread_equal(thread, pthread_self()) == 0 { state.strayJobs += 1 }
         }
     }
@@ -47,9 +56,13 @@ public final class SimulatedExecutor: SerialExecutor, TaskExecutor {
         defer { state.withLock { $0.thread = nil } }
         var count = 0
         while !isOver() {
-            if let job = state.withLock({ $0.jobs.popFirst() }) {
-                job.runSynchronously(
-                    isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            if let entry = state.withLock({ $0.jobs.popFirst() }) {
+                if let lane = entry.lane {
+                    lane.run(entry.job)
+                } else {
+                    entry.job.runSynchronously(
+                        isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+                }
                 count += 1
                 if count > SimulatedExecutor.mostJobsAtOnce { return .standstill }
             } else {

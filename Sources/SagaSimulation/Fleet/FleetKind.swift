@@ -1,0 +1,41 @@
+/// What can happen in a fleet's simulation, counted so that one sees that it does.
+public enum FleetKind: Int, Sendable, CaseIterable {
+    // Daemons.
+    case daemonStarted, daemonDied, diedBeforeCommit, diedAfterCommit, diedBeforeCall, diedAfterCall, daemonPaused
+    case pausedBeforeCommit, pausedBeforeCall, daemonDrained, leaseTakenOver, writeUnderLostLease, callAfterLostLease
+    // The store.
+    case outage, partition, slowStore, renewalLost, answerLost, commitDoubtfulDone, commitDoubtfulUndone
+    case commitDoubtfulLater, conflict, commitRefused, commitBlocked, setAside, serviceWriteDoubtful, serviceWriteRaced
+    // Participants.
+    case effect, refusal, unreachable, unhealthy, answerLostByParticipant, timeout, straggler, stragglerRefused
+    case delivered2, retryAfter, tooMany, undone, tombstone
+    // Persons.
+    case cancel, pause, resume, retry, resolve, terminate, compensate, breakerCommand, refusedCommand
+    // Services.
+    case breakerOpened, breakerHalfOpened, breakerClosed, probe, deferred, circuitOpen, limitReached
+    // Sagas.
+    case sagaStarted, skipped, pivotPassed, deadlinePassed, compensating, compensated, completed, terminated, stuck
+    case daemonLost, parked, wokenForService
+
+    /// Its name, as the command prints it.
+    public var name: String { String(describing: self) }
+}
+
+/// How often each kind of thing happened.
+public struct FleetCoverage: Sendable, Hashable {
+    private var counts = Array(repeating: 0, count: FleetKind.allCases.count)
+
+    public init() {}
+
+    public subscript(_ kind: FleetKind) -> Int {
+        get { counts[kind.rawValue] }
+        set { counts[kind.rawValue] = newValue }
+    }
+
+    public static func += (left: inout FleetCoverage, right: FleetCoverage) {
+        for index in left.counts.indices { left.counts[index] += right.counts[index] }
+    }
+
+    /// Those that never happened.
+    public var missing: [FleetKind] { FleetKind.allCases.filter { self[$0] == 0 } }
+}
