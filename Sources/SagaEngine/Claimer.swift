@@ -6,7 +6,7 @@ extension SagaEngine {
         while phase == .working, !Task.isCancelled {
             let took = await claimOnce()
             // A few at a time cost as much each as many at once.
-            if took < configuration.claimSize / 4 {
+            if took < max(1, configuration.claimSize / 4) {
                 await clock.sleep(until: clock.now() + probeInterval.microseconds)
             }
         }
