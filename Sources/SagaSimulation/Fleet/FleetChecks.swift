@@ -1,6 +1,10 @@
 import SagaCore
 
-/// What must be so of every run of a fleet.
+/// What must be so of every run of a fleet, by the ledger of what really happened.
+///
+/// Three things are nobody's fault: what a person said of a step isn't held against the engine; `compensateWhen:
+/// succeeded` leaves the effect of a step whose answer was lost, as documented; and a call that a daemon sends after it
+/// stood still comes when it comes, so that only the participant's guard is left.
 struct FleetChecks {
     let ledger: FleetLedger.State
     let plan: FleetPlan
@@ -11,5 +15,156 @@ struct FleetChecks {
     }
 
     /// All that is wrong, each a sentence.
-    var problems: [String] { [] }
+    var problems: [String] {
+        ledger.sagas.indices.flatMap { saga in
+            (historyProblems(saga) + effectProblems(saga) + callProblems(saga)).map { "saga \(saga): \($0)" }
+        } + FleetServiceChecks(ledger, plan: plan).problems
+    }
+
+    private func definition(_ saga: Int) -> Definition { plan.definitions[ledger.sagas[saga].definition] }
+
+    private func state(_ saga: Int) -> SagaState? {
+        SagaState(
+            folding: ledger.sagas[saga].history.map(\.event), id: ledger.sagas[saga].id, key: nil,
+            definition: definition(saga))
+    }
+
+    // MARK: Events
+
+    private struct Attempt: Hashable {
+        let operation: OperationReference
+        let number: Int
+    }
+
+    private func historyProblems(_ saga: Int) -> [String] {
+        let definition = definition(saga)
+        var problems: [String] = []
+        var begun: Set<Attempt> = []
+        var ended: Set<Attempt> = []
+        var succeeded: Set<OperationReference> = []
+        var undone: Set<Int> = []
+        let history = ledger.sagas[saga].history.map(\.event)
+        guard var state = SagaState(folding: history.prefix(1), id: ledger.sagas[saga].id, key: nil, definition: definition)
+        else { return ["its history doesn't begin with a start"] }
+        for recorded in history.dropFirst() {
+            let place = "event \(recorded.sequence)"
+            if state.status.isEnded, recorded.event.type != .sagaCompensationRequested {
+                problems.append("\(place) comes after its end")
+            }
+            switch recorded.event {
+            case .started(let operation, let attempt):
+                if !begun.insert(Attempt(operation: operation, number: attempt)).inserted {
+                    problems.append("\(place) begins an attempt that was begun before")
+                }
+                if operation.side == .compensation, undone.insert(operation.step).inserted {
+                    problems += orderProblems(operation.step, state, definition).map { "\(place): \($0)" }
+                }
+                if operation.side == .action, undone.contains(operation.step) {
+                    problems.append("\(place) begins an action after its undo")
+                }
+            case .succeeded(let operation, let attempt, _):
+                if !succeeded.insert(operation).inserted { problems.append("\(place) is a second success") }
+                if attempt > 0, !ended.insert(Attempt(operation: operation, number: attempt)).inserted {
+                    problems.append("\(place) is a second outcome of an attempt")
+                }
+            case .attemptFailed(let operation, let failure, _), .failed(let operation, let failure):
+                if failure.error != EngineError.expression,
+                    !ended.insert(Attempt(operation: operation, number: failure.attempt)).inserted
+                {
+                    problems.append("\(place) is a second outcome of an attempt")
+                }
+            default: break
+            }
+            state.evolve(recorded, definition: definition)
+        }
+        if let row = ledger.sagas[saga].rowStatus, row != state.status {
+            problems.append("its row says \(row.name), its events say \(state.status.name)")
+        }
+        return problems
+    }
+
+    /// Everything that came after a step is undone before it, and nothing past the point of no return.
+    private func orderProblems(_ step: Int, _ state: SagaState, _ definition: Definition) -> [String] {
+        var problems: [String] = []
+        let name = definition.steps[step].name
+        if state.isPastPivot(in: definition) { problems.append("\(name) is undone past the point of no return") }
+        for later in definition.graph.descendants[step] where state.mustBeUndone(step: later, in: definition) {
+            switch state.steps[later].compensation.phase {
+            case .succeeded: continue
+            case .failed where definition.onCompensationFailure == .continue: continue
+            default: problems.append("\(name) is undone before \(definition.steps[later].name), which came after it")
+            }
+        }
+        return problems
+    }
+
+    // MARK: Effects
+
+    private func effectProblems(_ saga: Int) -> [String] {
+        var problems: [String] = []
+        var standing: [String: Set<String>] = [:]
+        var closed: Set<String> = []
+        for effect in ledger.effects where effect.saga == saga {
+            if let action = effect.compensates {
+                if effect.kind == .undone || effect.kind == .tombstone { closed.insert(action) }
+                standing[effect.step]?.remove(action)
+            } else if effect.kind == .done {
+                if closed.contains(effect.key) { problems.append("\(effect.step) has its effect after its undo") }
+                standing[effect.step, default: []].insert(effect.key)
+            }
+        }
+        guard let state = state(saga) else { return problems }
+        let definition = definition(saga)
+        for (index, step) in definition.steps.enumerated() where !isResolved(saga, index) {
+            let stands = !(standing[step.name] ?? []).isEmpty
+            switch state.status {
+            case .completed where hasEffect(step) && !state.steps[index].isSkipped && !stands:
+                problems.append("\(step.name) has no effect, though the saga is completed")
+            case .compensated where stands && step.compensation != nil:
+                if step.compensateWhen == .succeeded, state.steps[index].outcome != .done { continue }
+                problems.append("\(step.name) still has its effect, though the saga is compensated")
+            default: continue
+            }
+        }
+        return problems
+    }
+
+    private func hasEffect(_ step: Step) -> Bool {
+        guard case .http(let http)? = step.action?.kind else { return false }
+        return http.method != "GET"
+    }
+
+    private func isResolved(_ saga: Int, _ step: Int) -> Bool {
+        ledger.sagas[saga].history.contains {
+            if case .stepResolved(let operation, _, _, _) = $0.event.event { operation.step == step } else { false }
+        }
+    }
+
+    // MARK: Calls
+
+    private func callProblems(_ saga: Int) -> [String] {
+        var problems: [String] = []
+        var last: [OperationReference: FleetLedger.Sent] = [:]
+        for sent in ledger.sent where sent.saga == saga {
+            let operation = sent.call.operation
+            let name = "\(sent.call.stepName):\(operation.side.rawValue)"
+            if let before = last[operation] {
+                if before.call.idempotencyKey != sent.call.idempotencyKey { problems.append("the key of \(name) changes") }
+                if before.endedAt.map({ $0 > sent.at }) ?? true, !isLost(before, by: sent.at) {
+                    problems.append("\(name) #\(sent.call.attempt) goes out while #\(before.call.attempt) is under way")
+                }
+            }
+            if let lease = sent.lease, ledger.incarnations[lease]?.daemon != sent.daemon {
+                problems.append("\(name) #\(sent.call.attempt) goes out from a daemon that didn't decide on it")
+            }
+            last[operation] = sent
+        }
+        return problems
+    }
+
+    /// Whether the lease under which the call was made had ended.
+    private func isLost(_ sent: FleetLedger.Sent, by instant: Instant) -> Bool {
+        guard let lease = sent.lease, let freed = ledger.incarnations[lease]?.freedAt else { return false }
+        return freed <= instant
+    }
 }

@@ -76,7 +76,7 @@ struct FleetDefinitions {
         let kind = pivot == index ? 0 : dice.roll(20)
         switch kind {
         case 0...15:
-            let path = dice.chance(50) ? "${ input.missing.deeper }" : "/do/s\(index)"
+            let path = dice.chance(50) ? "/do/${ input.missing.deeper }" : "/do/s\(index)"
             parts.append(#""action": {\#(http("POST", path)), \#(limits(retry(1...4)))}"#)
         case 16: parts.append(#""action": {\#(http("GET", "/look")), \#(limits(retry(1...3)))}"#)
         case 17: parts.append(#""action": {"noop": {}}"#)

@@ -8,11 +8,11 @@ public enum FleetKind: Int, Sendable, CaseIterable {
     case commitDoubtfulLater, conflict, commitRefused, commitBlocked, setAside, serviceWriteDoubtful, serviceWriteRaced
     // Participants.
     case effect, refusal, unreachable, unhealthy, answerLostByParticipant, timeout, straggler, stragglerRefused
-    case delivered2, retryAfter, tooMany, undone, tombstone
+    case deliveredTwice, retryAfter, tooMany, undone, tombstone
     // Persons.
     case cancel, pause, resume, retry, resolve, terminate, compensate, breakerCommand, refusedCommand
     // Services.
-    case breakerOpened, breakerHalfOpened, breakerClosed, probe, deferred, circuitOpen, limitReached
+    case breakerOpened, breakerHalfOpened, breakerClosed, deferred, circuitOpen
     // Sagas.
     case sagaStarted, skipped, pivotPassed, deadlinePassed, compensating, compensated, completed, terminated, stuck
     case daemonLost, parked, wokenForService
@@ -38,4 +38,18 @@ public struct FleetCoverage: Sendable, Hashable {
 
     /// Those that never happened.
     public var missing: [FleetKind] { FleetKind.allCases.filter { self[$0] == 0 } }
+
+    /// All of them with their names, four in a row.
+    public var table: String {
+        let width = (FleetKind.allCases.map(\.name.count).max() ?? 0) + 1
+        let cells = FleetKind.allCases.map { kind in
+            let number = String(self[kind])
+            let name = kind.name + String(repeating: " ", count: width - kind.name.count)
+            return name + String(repeating: " ", count: max(0, 9 - number.count)) + number
+        }
+        let rows = (cells.count + 3) / 4
+        return (0..<rows).map { row in
+            stride(from: row, to: cells.count, by: rows).map { cells[$0] }.joined(separator: "   ")
+        }.joined(separator: "\n")
+    }
 }

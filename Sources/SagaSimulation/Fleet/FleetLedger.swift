@@ -287,11 +287,13 @@ extension FleetLedger.State {
             }
         }
         sagas[place].history.append(FleetLedger.Written(event: event, by: lease, at: now))
-        tally(event.event)
+        tally(event.event, definition)
     }
 
-    private mutating func tally(_ event: Event) {
+    private mutating func tally(_ event: Event, _ definition: Definition) {
         switch event {
+        case .succeeded(let operation, _, _):
+            if operation.side == .action, operation.step == definition.pivot { coverage[.pivotPassed] += 1 }
         case .sagaStarted: coverage[.sagaStarted] += 1
         case .stepSkipped: coverage[.skipped] += 1
         case .deferred: coverage[.deferred] += 1
@@ -305,7 +307,7 @@ extension FleetLedger.State {
         case .attemptFailed(_, let failure, _), .failed(_, let failure):
             if failure.error == EngineError.daemonLost { coverage[.daemonLost] += 1 }
             if failure.error == EngineError.circuitOpen { coverage[.circuitOpen] += 1 }
-        case .started, .succeeded, .cancelRequested, .paused, .resumed, .stepResolved, .retried,
+        case .started, .cancelRequested, .paused, .resumed, .stepResolved, .retried,
             .compensationRequested:
             break
         }
@@ -315,6 +317,17 @@ extension FleetLedger.State {
 /// The FNV-1a hash (Fowler, Noll, Vo) of 64 bits, over whole numbers.
 public struct FleetHash: Sendable, Hashable {
     public private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    public init() {}
+
+    /// Takes in the hash of a run.
+    public mutating func add(_ hash: UInt64) { add(Int64(bitPattern: hash)) }
+
+    /// Sixteen hexadecimal digits.
+    public var text: String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
 
     mutating func add(_ numbers: Int64...) {
         for number in numbers {

@@ -38,7 +38,7 @@ actor FleetParticipant {
         }
         let isRefused = enter(call)
         if world.happens(.duplicate) {
-            world.ledger.count(.delivered2)
+            world.ledger.count(.deliveredTwice)
             enter(call)
         }
         if world.happens(.loseResponse) {

@@ -46,7 +46,7 @@ public struct FleetSimulation: Sendable {
     /// Runs it on the calling thread; the same seed gives the same result, to the last byte.
     public func run() -> FleetResult {
         let dice = Dice(seed: seed)
-        guard let plan = FleetPlan(dice) else { return FleetResult(seed: seed, fault: "a definition isn't valid") }
+        guard let plan = FleetPlan(dice) else { return FleetResult(seed: seed, fault: "a definition is not valid") }
         let clock = VirtualClock()
         let executor = SimulatedExecutor()
         let ledger = FleetLedger(definitions: plan.definitions, isTraced: isTraced) {
@@ -80,7 +80,10 @@ public struct FleetResult: Sendable {
     public let problems: [String]
     public let coverage: FleetCoverage
     /// Of all that happened, whether it was traced or not.
-    public let hash: UInt64
+    public var hash: UInt64 { fingerprint.value }
+    /// The same as text.
+    public var hashText: String { fingerprint.text }
+    private let fingerprint: FleetHash
     /// All that happened, a line each; empty unless traced.
     public let trace: [String]
     /// The definitions, as files.
@@ -90,7 +93,7 @@ public struct FleetResult: Sendable {
         self.seed = seed
         problems = [fault]
         coverage = FleetCoverage()
-        hash = 0
+        fingerprint = FleetHash()
         trace = []
         documents = []
     }
@@ -102,7 +105,7 @@ public struct FleetResult: Sendable {
             problem.saga.map { "saga \($0): \(problem.text)" } ?? problem.text
         } + checks.problems
         coverage = ledger.coverage
-        hash = ledger.hash.value
+        fingerprint = ledger.hash
         trace = ledger.lines
         documents = plan.documents.map { String(decoding: $0, as: UTF8.self) }
     }

@@ -158,6 +158,9 @@ actor FleetStore: SagaStore {
             throw error
         }
         if !conflicts.isEmpty { world.ledger.count(.conflict) }
+        for append in appends {
+            if case .park? = append.row?.hold { world.ledger.count(.parked) }
+        }
         world.clock.ring()
         if world.happens(.dieAfterCommit) { daemon.die(.diedAfterCommit) }
         return conflicts

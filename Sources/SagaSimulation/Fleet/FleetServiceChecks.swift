@@ -1,0 +1,87 @@
+import SagaCore
+
+/// What services may expect of a fleet, by the participants' own count: `docs/services.md` has the bounds.
+struct FleetServiceChecks {
+    private let ledger: FleetLedger.State
+    private let plan: FleetPlan
+
+    /// How long a daemon may go by what it read of a breaker, and what reading and telling the time take at most in a
+    /// simulation.
+    private static let freshness = TimeSpan.milliseconds(250 + 450)
+
+    init(_ ledger: FleetLedger.State, plan: FleetPlan) {
+        self.ledger = ledger
+        self.plan = plan
+    }
+
+    var problems: [String] {
+        plan.services.flatMap { service in
+            let calls = ledger.sent.filter { $0.isTo(service) && !wasHeldUp($0) }
+            return (crowdProblems(service, calls) + rateProblems(service, calls) + breakerProblems(service, calls)).map {
+                "service \(service.name): \($0)"
+            }
+        }
+    }
+
+    /// Whether its daemon stood still, or had lost its lease, between the decision and the call: nobody can hold back
+    /// what a stopped process sends when it goes on.
+    private func wasHeldUp(_ sent: FleetLedger.Sent) -> Bool {
+        guard let decided = sent.decidedAt else { return true }
+        if let lease = sent.lease, let freed = ledger.incarnations[lease]?.freedAt, freed <= sent.at { return true }
+        let from = decided + TimeSpan(microseconds: -Self.freshness.microseconds)
+        return ledger.pauses.contains { $0.daemon == sent.daemon && $0.from <= sent.at && $0.until >= from }
+    }
+
+    private func crowdProblems(_ service: Service, _ calls: [FleetLedger.Sent]) -> [String] {
+        guard let limit = service.maxConcurrent else { return [] }
+        var changes: [(at: Instant, step: Int)] = []
+        for sent in calls {
+            let latest = sent.at + sent.call.timeout
+            changes.append((sent.at, 1))
+            changes.append((min(sent.endedAt ?? latest, latest), -1))
+        }
+        var inside = 0
+        for change in changes.sorted(by: { ($0.at, $0.step) < ($1.at, $1.step) }) {
+            inside += change.step
+            if inside > limit {
+                return ["\(inside) calls at once at \((change.at - SimulatedRun.start).microseconds), \(limit) are allowed"]
+            }
+        }
+        return []
+    }
+
+    private func rateProblems(_ service: Service, _ calls: [FleetLedger.Sent]) -> [String] {
+        guard let limit = service.rateLimit else { return [] }
+        let most = limit.calls + max(1, limit.calls / 10)
+        for (index, last) in calls.enumerated() where index >= most {
+            if last.at - calls[index - most].at < limit.per {
+                return ["more than \(most) calls within \(limit.per.microseconds / 1_000) ms by \((last.at - SimulatedRun.start).microseconds)"]
+            }
+        }
+        return []
+    }
+
+    private func breakerProblems(_ service: Service, _ calls: [FleetLedger.Sent]) -> [String] {
+        guard service.circuitBreaker != nil else { return [] }
+        let changes = ledger.breakers.filter { $0.service == service.name }
+        for (index, change) in changes.enumerated() where change.type == .breakerOpened || change.type == .breakerForcedOpen {
+            let from = change.at + Self.freshness
+            let until = index + 1 < changes.count ? changes[index + 1].at : .distantFuture
+            for sent in calls {
+                guard let decided = sent.decidedAt, decided > from, sent.at < until else { continue }
+                return [
+                    "\((decided - change.at).microseconds / 1_000) ms after it was opened a call is decided on "
+                        + "at \((decided - SimulatedRun.start).microseconds)"
+                ]
+            }
+        }
+        return []
+    }
+}
+
+extension FleetLedger.Sent {
+    fileprivate func isTo(_ service: Service) -> Bool {
+        guard case .http(let request) = call.request else { return false }
+        return request.service.name == service.name
+    }
+}
