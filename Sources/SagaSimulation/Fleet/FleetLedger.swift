@@ -72,6 +72,8 @@ final class FleetLedger: Sendable {
         var effects: [Effect] = []
         var breakers: [BreakerChange] = []
         var pauses: [Pause] = []
+        /// By how much a daemon may be wrong about the store's clock: half of what reading it took at most.
+        var skew = TimeSpan.zero
         var coverage = FleetCoverage()
         /// What was seen to be wrong at once.
         var problems: [(saga: Int?, text: String)] = []
@@ -227,6 +229,11 @@ final class FleetLedger: Sendable {
 
     func pause(_ daemon: Int, from: Instant, until: Instant) {
         state.withLock { $0.pauses.append(Pause(daemon: daemon, from: from, until: until)) }
+    }
+
+    /// A daemon read the store's clock, and its question took so long on the way.
+    func tookToRead(_ span: TimeSpan) {
+        state.withLock { $0.skew = max($0.skew, TimeSpan(microseconds: span.microseconds / 2)) }
     }
 
     /// The simulation is over, and this is what the saga's row says.

@@ -5,9 +5,8 @@ struct FleetServiceChecks {
     private let ledger: FleetLedger.State
     private let plan: FleetPlan
 
-    /// How long a daemon may go by what it read of a breaker, and what reading and telling the time take at most in a
-    /// simulation.
-    private static let freshness = TimeSpan.milliseconds(250 + 450)
+    /// How long a daemon may go by what it read of a breaker, and what reading it takes at most in a simulation.
+    private static let freshness = TimeSpan.milliseconds(250 + 402)
 
     init(_ ledger: FleetLedger.State, plan: FleetPlan) {
         self.ledger = ledger
@@ -37,8 +36,11 @@ struct FleetServiceChecks {
         var changes: [(at: Instant, step: Int)] = []
         for sent in calls {
             let latest = sent.at + sent.call.timeout
+            let end = min(sent.endedAt ?? latest, latest)
             changes.append((sent.at, 1))
-            changes.append((min(sent.endedAt ?? latest, latest), -1))
+            // Of one whose daemon is gone nobody hears: others take its permit by the clock.
+            let isForgotten = sent.lease.map { ledger.incarnations[$0]?.freedAt != nil } ?? true
+            changes.append((isForgotten ? end + TimeSpan(microseconds: -2 * ledger.skew.microseconds) : end, -1))
         }
         var inside = 0
         for change in changes.sorted(by: { ($0.at, $0.step) < ($1.at, $1.step) }) {
@@ -53,9 +55,14 @@ struct FleetServiceChecks {
     private func rateProblems(_ service: Service, _ calls: [FleetLedger.Sent]) -> [String] {
         guard let limit = service.rateLimit else { return [] }
         let most = limit.calls + max(1, limit.calls / 10)
+        // Daemons are as exact as they can tell the time: what one sends too late and another too early comes together.
+        let window = limit.per.microseconds - 2 * ledger.skew.microseconds
         for (index, last) in calls.enumerated() where index >= most {
-            if last.at - calls[index - most].at < limit.per {
-                return ["more than \(most) calls within \(limit.per.microseconds / 1_000) ms by \((last.at - SimulatedRun.start).microseconds)"]
+            if (last.at - calls[index - most].at).microseconds < window {
+                return [
+                    "more than \(most) calls within \(limit.per.microseconds / 1_000) ms, "
+                        + "by \((last.at - SimulatedRun.start).microseconds)"
+                ]
             }
         }
         return []
@@ -65,7 +72,7 @@ struct FleetServiceChecks {
         guard service.circuitBreaker != nil else { return [] }
         let changes = ledger.breakers.filter { $0.service == service.name }
         for (index, change) in changes.enumerated() where change.type == .breakerOpened || change.type == .breakerForcedOpen {
-            let from = change.at + Self.freshness
+            let from = change.at + Self.freshness + ledger.skew
             let until = index + 1 < changes.count ? changes[index + 1].at : .distantFuture
             for sent in calls {
                 guard let decided = sent.decidedAt, decided > from, sent.at < until else { continue }

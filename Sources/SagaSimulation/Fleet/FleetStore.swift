@@ -48,7 +48,9 @@ actor FleetStore: SagaStore {
     }
 
     func renew(_ lease: Lease) async throws(StoreError) -> Instant {
+        let sent = world.clock.now()
         try await travel()
+        world.ledger.tookToRead(TimeSpan(microseconds: world.clock.now() - sent))
         if world.happens(.loseRenewal) {
             world.ledger.note(.renewalLost, daemon.number, 0, "daemon \(daemon.number): a renewal is lost")
             throw .unavailable("the renewal doesn't get through")
