@@ -124,6 +124,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(
+            name: "engine-simulator",
+            dependencies: ["SagaSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+        .executableTarget(
             name: "http-bench",
             dependencies: [
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -13,7 +13,7 @@ extension SagaEngine {
         let (sagas, calls) = load
         logger.info("draining", metadata: ["sagas": "\(sagas)", "calls": "\(calls)"])
         await wait(upTo: configuration.drainTimeout) { $0.load.calls == 0 && $0.nothingIsCommitting }
-        for task in callsOut.values { task.cancel() }
+        for number in callsOut.keys.sorted() { callsOut[number]?.cancel() }
         for call in callQueue { release(call, nil, duration: .zero) }
         callQueue = []
         for runner in runners.values.sorted(by: { $0.id < $1.id }) where !runner.ownCalls.isEmpty {

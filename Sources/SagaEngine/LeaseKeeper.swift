@@ -73,7 +73,7 @@ extension SagaEngine {
         runners = [:]
         queue = []
         callQueue = []
-        for task in callsOut.values { task.cancel() }
+        for number in callsOut.keys.sorted() { callsOut[number]?.cancel() }
         timers = Heap()
         for gate in gateOrder { gate.startOver() }
     }

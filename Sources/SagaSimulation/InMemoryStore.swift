@@ -22,7 +22,7 @@ public actor InMemoryStore: SagaStore {
 
     /// What was changed, told to `observer` as it happens.
     enum Change: Sendable {
-        case joined(Int32)
+        case joined(Int32, DaemonIdentity)
         /// A daemon's lease has ended, and its sagas are nobody's.
         case freed(Int32)
         case claimed([SagaID], by: Int32)
@@ -210,7 +210,7 @@ public actor InMemoryStore: SagaStore {
         let id = nextDaemon
         nextDaemon += 1
         daemons[id] = Daemon(epoch: 1, leaseUntil: clock() + leaseLength)
-        tell(.joined(id))
+        tell(.joined(id, daemon))
         return Lease(daemon: id, epoch: 1, length: leaseLength)
     }
 

@@ -44,7 +44,9 @@ struct FleetChecks {
         var succeeded: Set<OperationReference> = []
         var undone: Set<Int> = []
         let history = ledger.sagas[saga].history.map(\.event)
-        guard var state = SagaState(folding: history.prefix(1), id: ledger.sagas[saga].id, key: nil, definition: definition)
+        guard
+            var state = SagaState(
+                folding: history.prefix(1), id: ledger.sagas[saga].id, key: nil, definition: definition)
         else { return ["its history doesn't begin with a start"] }
         for recorded in history.dropFirst() {
             let place = "event \(recorded.sequence)"
@@ -149,8 +151,12 @@ struct FleetChecks {
             let operation = sent.call.operation
             let name = "\(sent.call.stepName):\(operation.side.rawValue)"
             if let before = last[operation] {
-                if before.call.idempotencyKey != sent.call.idempotencyKey { problems.append("the key of \(name) changes") }
-                if before.endedAt.map({ $0 > sent.at }) ?? true, !isLost(before, by: sent.at) {
+                if before.call.idempotencyKey != sent.call.idempotencyKey {
+                    problems.append("the key of \(name) changes")
+                }
+                if before.endedAt.map({ $0 > sent.at }) ?? true, !isLost(before, by: sent.at),
+                    !isLost(sent, by: sent.at)
+                {
                     problems.append("\(name) #\(sent.call.attempt) goes out while #\(before.call.attempt) is under way")
                 }
             }

@@ -81,7 +81,6 @@ final class FleetLedger: Sendable {
         var lines: [String] = []
         fileprivate var places: [SagaID: Int] = [:]
         fileprivate var sentKeys: Set<SentKey> = []
-        fileprivate var daemonJoining: Int?
     }
 
     fileprivate struct SentKey: Hashable {
@@ -117,9 +116,6 @@ final class FleetLedger: Sendable {
 
     // MARK: The store
 
-    /// The next lease that the store gives is this daemon's.
-    func joining(_ daemon: Int) { state.withLock { $0.daemonJoining = daemon } }
-
     func add(saga id: SagaID, definition: Int) {
         state.withLock { state in
             state.places[id] = state.sagas.count
@@ -134,10 +130,10 @@ final class FleetLedger: Sendable {
         let now = time()
         state.withLock { state in
             switch change {
-            case .joined(let lease):
-                state.incarnations[lease] = Incarnation(daemon: state.daemonJoining ?? -1)
-                state.hash.add(now.microseconds, 1_001, Int64(lease), 0)
-                if isTraced { state.write("store: lease \(lease) to daemon \(state.daemonJoining ?? -1)", at: now) }
+            case .joined(let lease, let daemon):
+                state.incarnations[lease] = Incarnation(daemon: Int(daemon.pid))
+                state.hash.add(now.microseconds, 1_001, Int64(lease), Int64(daemon.pid))
+                if isTraced { state.write("store: lease \(lease) to daemon \(daemon.pid)", at: now) }
             case .freed(let lease):
                 state.incarnations[lease]?.freedAt = now
                 for index in state.sagas.indices where state.sagas[index].owner == lease {

@@ -138,7 +138,9 @@ actor FleetRoom {
         while world.clock.now() < end {
             var isOver = true
             for (place, saga) in sagas.enumerated() {
-                guard let saga, let row = await store.row(saga), !(row.status.isEnded && row.dueAt == nil) else { continue }
+                guard let saga, let row = await store.row(saga), !(row.status.isEnded && row.dueAt == nil) else {
+                    continue
+                }
                 isOver = false
                 guard row.owner == nil, row.dueAt == .distantFuture, await store.awaiting(saga) == nil else { continue }
                 tries[place] += 1

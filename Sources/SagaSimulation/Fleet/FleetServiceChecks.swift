@@ -16,7 +16,8 @@ struct FleetServiceChecks {
     var problems: [String] {
         plan.services.flatMap { service in
             let calls = ledger.sent.filter { $0.isTo(service) && !wasHeldUp($0) }
-            return (crowdProblems(service, calls) + rateProblems(service, calls) + breakerProblems(service, calls)).map {
+            return (crowdProblems(service, calls) + rateProblems(service, calls) + breakerProblems(service, calls)).map
+            {
                 "service \(service.name): \($0)"
             }
         }
@@ -46,7 +47,9 @@ struct FleetServiceChecks {
         for change in changes.sorted(by: { ($0.at, $0.step) < ($1.at, $1.step) }) {
             inside += change.step
             if inside > limit {
-                return ["\(inside) calls at once at \((change.at - SimulatedRun.start).microseconds), \(limit) are allowed"]
+                return [
+                    "\(inside) calls at once at \((change.at - SimulatedRun.start).microseconds), \(limit) are allowed"
+                ]
             }
         }
         return []
@@ -71,7 +74,8 @@ struct FleetServiceChecks {
     private func breakerProblems(_ service: Service, _ calls: [FleetLedger.Sent]) -> [String] {
         guard service.circuitBreaker != nil else { return [] }
         let changes = ledger.breakers.filter { $0.service == service.name }
-        for (index, change) in changes.enumerated() where change.type == .breakerOpened || change.type == .breakerForcedOpen {
+        for (index, change) in changes.enumerated()
+        where change.type == .breakerOpened || change.type == .breakerForcedOpen {
             let from = change.at + Self.freshness + ledger.skew
             let until = index + 1 < changes.count ? changes[index + 1].at : .distantFuture
             for sent in calls {

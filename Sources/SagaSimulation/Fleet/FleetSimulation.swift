@@ -101,9 +101,10 @@ public struct FleetResult: Sendable {
     init(seed: UInt64, plan: FleetPlan, ledger: FleetLedger.State) {
         let checks = FleetChecks(ledger, plan: plan)
         self.seed = seed
-        problems = ledger.problems.map { problem in
-            problem.saga.map { "saga \($0): \(problem.text)" } ?? problem.text
-        } + checks.problems
+        problems =
+            ledger.problems.map { problem in
+                problem.saga.map { "saga \($0): \(problem.text)" } ?? problem.text
+            } + checks.problems
         coverage = ledger.coverage
         fingerprint = ledger.hash
         trace = ledger.lines

@@ -41,7 +41,6 @@ actor FleetStore: SagaStore {
 
     func join(_ identity: DaemonIdentity, leaseLength: TimeSpan) async throws(StoreError) -> Lease {
         try await travel()
-        world.ledger.joining(daemon.number)
         let lease = try await store.join(identity, leaseLength: leaseLength)
         try comeBack()
         return lease
