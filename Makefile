@@ -17,7 +17,7 @@ LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/saga
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test chaos bench show-sick-service lint format release install uninstall clean
+.PHONY: help setup build demo test chaos simulate bench show-sick-service lint format release install uninstall clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-17s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ chaos: ## Run sagas while everything fails by a schedule, and check every promis
 	$(SWIFT) build -c release $(CHECKED_FLAGS)
 	@Tests/Chaos/chaos --programs "$$($(SWIFT) build -c release $(CHECKED_FLAGS) --show-bin-path)" \
 		--minutes "$(CHAOS_MINUTES)" --seed "$(CHAOS_SEED)" $(CHAOS_FLAGS)
+
+SEEDS ?= 10000
+FIRST ?= 1
+simulate: setup ## Run the engine itself in virtual time under all that may go wrong (SEEDS=10000 FIRST=1)
+	$(SWIFT) build -c release --product engine-simulator $(CHECKED_FLAGS)
+	@"$$($(SWIFT) build -c release $(CHECKED_FLAGS) --show-bin-path)/engine-simulator" --seeds $(SEEDS) --first $(FIRST)
 
 bench: ## Measure against DBOS, a hand-written baseline and PostgreSQL itself (BENCH_FLAGS=--quick)
 	@scripts/setup --benchmarks

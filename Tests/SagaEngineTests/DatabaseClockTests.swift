@@ -34,6 +34,14 @@ import Testing
         #expect(clock.time(at: 2_500_000) == reading(at: 2_500_000))
     }
 
+    @Test func aReadingAcrossAStandstillChangesNothing() {
+        var clock = DatabaseClock()
+        clock.synchronise(reading: reading(at: 100), sent: 0, received: 200)
+        // The database answered at once, and the daemon stood still for 5 s before it read that.
+        clock.synchronise(reading: reading(at: 1_000_100), sent: 1_000_000, received: 6_000_000)
+        #expect(clock.time(at: 6_000_000) == reading(at: 5_999_900))
+    }
+
     @Test func itFollowsADatabasesClockThatWasPutForward() {
         var clock = DatabaseClock()
         clock.synchronise(reading: reading(at: 0), sent: 0, received: 0)
