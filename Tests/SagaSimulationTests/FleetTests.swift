@@ -5,7 +5,7 @@ import Testing
 @Suite struct FleetTests {
     /// The share of `make simulate` that every run of the tests has.
     @Test(arguments: 0..<10) func nothingBreaksAPromise(block: UInt64) {
-        for seed in (block * 8 + 1)...(block * 8 + 8) {
+        for seed in (block * 20 + 1)...(block * 20 + 20) {
             let result = FleetSimulation(seed: seed).run()
             #expect(result.problems == [], "engine-simulator --seed \(seed)")
         }
