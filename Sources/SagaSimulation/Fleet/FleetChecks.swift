@@ -43,6 +43,7 @@ struct FleetChecks {
         var ended: Set<Attempt> = []
         var succeeded: Set<OperationReference> = []
         var undone: Set<Int> = []
+        var lostCallsEnd = Instant(microseconds: .min)
         let history = ledger.sagas[saga].history.map(\.event)
         guard
             var state = SagaState(
@@ -61,6 +62,12 @@ struct FleetChecks {
                 if operation.side == .compensation, undone.insert(operation.step).inserted {
                     problems += orderProblems(operation.step, state, definition).map { "\(place): \($0)" }
                 }
+                if operation.side == .compensation, recorded.at < lostCallsEnd {
+                    problems.append("\(place) undoes while a lost call may still arrive")
+                }
+                if operation.side == .compensation, state.steps.contains(where: { $0.action.isRunning }) {
+                    problems.append("\(place) undoes while an action is under way")
+                }
                 if operation.side == .action, undone.contains(operation.step) {
                     problems.append("\(place) begins an action after its undo")
                 }
@@ -70,6 +77,11 @@ struct FleetChecks {
                     problems.append("\(place) is a second outcome of an attempt")
                 }
             case .attemptFailed(let operation, let failure, _), .failed(let operation, let failure):
+                if failure.error == EngineError.daemonLost, operation.side == .action,
+                    case .running(_, let since) = state[operation].phase
+                {
+                    lostCallsEnd = max(lostCallsEnd, since + (definition.operation(operation)?.timeout ?? .zero))
+                }
                 if failure.error != EngineError.expression,
                     !ended.insert(Attempt(operation: operation, number: failure.attempt)).inserted
                 {
@@ -163,9 +175,19 @@ struct FleetChecks {
             if let lease = sent.lease, ledger.incarnations[lease]?.daemon != sent.daemon {
                 problems.append("\(name) #\(sent.call.attempt) goes out from a daemon that didn't decide on it")
             }
+            if isLost(sent, by: sent.at), !stoodStill(sent) {
+                problems.append("\(name) #\(sent.call.attempt) goes out after its daemon's lease has ended")
+            }
             last[operation] = sent
         }
         return problems
+    }
+
+    /// Whether its daemon stood still between the decision and the call.
+    private func stoodStill(_ sent: FleetLedger.Sent) -> Bool {
+        guard let decided = sent.decidedAt else { return false }
+        let from = decided + TimeSpan(microseconds: -1_000_000)
+        return ledger.pauses.contains { $0.daemon == sent.daemon && $0.from <= sent.at && $0.until >= from }
     }
 
     /// Whether the lease under which the call was made had ended.
