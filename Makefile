@@ -7,6 +7,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CHAOS_MINUTES ?= 30
 CHAOS_SEED ?= 1
+SEEDS ?= 10000
+FIRST ?= 1
 
 CHECKED_FLAGS = --explicit-target-dependency-import-check error $(SWIFT_FLAGS)
 PROGRAMS = saga sagad order-demo
@@ -41,8 +43,6 @@ chaos: ## Run sagas while everything fails by a schedule, and check every promis
 	@Tests/Chaos/chaos --programs "$$($(SWIFT) build -c release $(CHECKED_FLAGS) --show-bin-path)" \
 		--minutes "$(CHAOS_MINUTES)" --seed "$(CHAOS_SEED)" $(CHAOS_FLAGS)
 
-SEEDS ?= 10000
-FIRST ?= 1
 simulate: setup ## Run the engine itself in virtual time under all that may go wrong (SEEDS=10000 FIRST=1)
 	$(SWIFT) build -c release --product engine-simulator $(CHECKED_FLAGS)
 	@"$$($(SWIFT) build -c release $(CHECKED_FLAGS) --show-bin-path)/engine-simulator" --seeds $(SEEDS) --first $(FIRST)
