@@ -84,6 +84,103 @@ $_$;
 COMMENT ON FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer) IS 'The one way into the tables for a new saga; its callers have checked the input. p_document is p_input parsed.';
 
 --
+-- Name: add_partition(text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.add_partition(partition text, bounds text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE saga.%I (LIKE saga.state INCLUDING DEFAULTS INCLUDING CONSTRAINTS) '
+        'WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)', 'state_' || partition);
+    EXECUTE format('CREATE TABLE saga.%I (LIKE saga.event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+        'event_' || partition);
+    EXECUTE format('CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON saga.%I '
+        'FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change(%L)', 'event_' || partition,
+        'events are append-only, a saga''s state is the fold of all of them');
+    -- Unlike CREATE TABLE ... PARTITION OF, this waits for nobody who reads or writes the parent.
+    EXECUTE format('ALTER TABLE saga.state ATTACH PARTITION saga.%I %s', 'state_' || partition, bounds);
+    EXECUTE format('ALTER TABLE saga.event ATTACH PARTITION saga.%I %s', 'event_' || partition, bounds);
+    EXECUTE format('COMMENT ON TABLE saga.%I IS %L', 'state_' || partition, 'A partition of saga.state: '
+        || CASE partition WHEN 'default' THEN 'what no other takes.' ELSE 'the sagas started on that day, UTC.' END);
+    EXECUTE format('COMMENT ON TABLE saga.%I IS %L', 'event_' || partition, 'A partition of saga.event: '
+        || CASE partition WHEN 'default' THEN 'what no other takes.' ELSE 'of the sagas started on that day, UTC.' END);
+END
+$$;
+
+--
+-- Name: FUNCTION add_partition(partition text, bounds text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.add_partition(partition text, bounds text) IS 'Makes a partition of saga.state and saga.event.';
+
+--
+-- Name: aim_probe(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.aim_probe(at timestamp with time zone DEFAULT clock_timestamp()) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    v_near text[] := ARRAY(
+        SELECT format('saga.%I', 'state_' || p.partition) FROM saga.partitions() p
+        WHERE p.end_id > saga.id_floor(at - interval '1 hour')
+            AND (p.first_id IS NULL OR p.first_id < saga.id_floor(at + interval '2 hours'))
+        ORDER BY p.end_id DESC);
+    v_own text;
+    v_free text;
+    v_body text;
+BEGIN
+    IF cardinality(v_near) = 0 OR EXISTS (SELECT FROM saga.state_default) THEN
+        v_near := v_near || 'saga.state_default'::text;
+    END IF;
+    SELECT string_agg(format('EXISTS (SELECT FROM %s s WHERE s.owner = daemon AND s.due_at <= v_now)', n.name),
+            E'\n        OR ' ORDER BY n.place),
+        string_agg(format('EXISTS (SELECT FROM %s s WHERE s.owner IS NULL AND s.due_at <= v_now)', n.name),
+            E'\n            OR ' ORDER BY n.place)
+        INTO v_own, v_free FROM unnest(v_near) WITH ORDINALITY AS n (name, place);
+    v_body := format($body$
+DECLARE
+    v_now timestamptz := clock_timestamp();
+    v_end constant timestamptz := v_now + up_to;
+    v_seconds constant double precision := extract(epoch FROM every);
+BEGIN
+    IF wide AND (EXISTS (SELECT FROM saga.state s WHERE s.owner = daemon AND s.due_at <= v_now)
+        OR EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= v_now)) THEN
+        RETURN true;
+    END IF;
+    -- What was appended to a saga that a daemon runs may wait for the next call.
+    IF %1$s THEN
+        RETURN true;
+    END IF;
+    LOOP
+        IF %2$s THEN
+            RETURN true;
+        END IF;
+        IF v_now >= v_end THEN
+            RETURN false;
+        END IF;
+        PERFORM pg_sleep(v_seconds);
+        v_now := clock_timestamp();
+    END LOOP;
+END
+$body$, v_own, v_free);
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_proc
+        WHERE pronamespace = 'saga'::regnamespace AND proname = 'wait_for_work' AND pronargs = 4 AND prosrc = v_body) THEN
+        EXECUTE format('CREATE OR REPLACE FUNCTION saga.wait_for_work('
+            'daemon integer, every interval, up_to interval, wide boolean) RETURNS boolean LANGUAGE plpgsql VOLATILE '
+            'SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS %L', v_body);
+    END IF;
+END
+$_$;
+
+--
+-- Name: FUNCTION aim_probe(at timestamp with time zone); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.aim_probe(at timestamp with time zone) IS 'Writes saga.wait_for_work anew with the partitions of about that time, which it looks into every few milliseconds: a look through the parent would open all of them.';
+
+--
 -- Name: alert_breaker_opened(); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -366,6 +463,100 @@ $$;
 COMMENT ON FUNCTION saga.check_label(p_what text, p_label text) IS 'SQLSTATE 22023 unless a key or correlation id has 1 to 255 bytes and no control character.';
 
 --
+-- Name: claim(integer, bigint, bigint); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.claim(daemon integer, most bigint, own_most bigint) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_from uuid := saga.id_floor(now() - interval '1 day');
+    v_until uuid := saga.id_floor(now() + interval '1 day');
+BEGIN
+    IF EXISTS (SELECT FROM saga.state s
+            WHERE s.owner IS NULL AND s.due_at <= now() AND (s.id < v_from OR s.id > v_until))
+        OR EXISTS (SELECT FROM saga.state s
+            WHERE s.owner = daemon AND s.due_at <= now() AND (s.id < v_from OR s.id > v_until)) THEN
+        v_from := '00000000-0000-0000-0000-000000000000';
+        v_until := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    END IF;
+    RETURN QUERY
+        WITH due AS (
+            SELECT s.id FROM saga.state s
+            WHERE s.owner IS NULL AND s.due_at <= now() AND s.id BETWEEN v_from AND v_until
+            ORDER BY s.owner, s.due_at LIMIT most FOR UPDATE SKIP LOCKED
+        ), changed AS (
+            SELECT s.id FROM saga.state s
+            WHERE s.owner = daemon AND s.due_at <= now() AND s.id BETWEEN v_from AND v_until
+            ORDER BY s.owner, s.due_at LIMIT own_most FOR UPDATE SKIP LOCKED
+        )
+        UPDATE saga.state s SET owner = daemon, due_at = NULL, unreadable = NULL, waits_for = NULL,
+            waits_attempts = NULL, waits_since = NULL
+        FROM (SELECT due.id FROM due UNION ALL SELECT changed.id FROM changed) taken
+        WHERE s.id = taken.id AND s.id BETWEEN v_from AND v_until
+        RETURNING s.id;
+END
+$$;
+
+--
+-- Name: FUNCTION claim(daemon integer, most bigint, own_most bigint); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.claim(daemon integer, most bigint, own_most bigint) IS 'Makes sagas that are due a daemon''s, at most so many that are nobody''s and so many of its own, those due first first. Skips what another daemon is claiming. Within a transaction that saga.fence has begun.';
+
+--
+-- Name: claim_waiting(integer, integer, bigint, boolean); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.claim_waiting(daemon integer, service integer, most bigint, fewest_attempts_first boolean) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    IF fewest_attempts_first THEN
+        RETURN QUERY
+            WITH waiting AS (
+                SELECT s.id FROM saga.state s
+                WHERE s.waits_for = service AND s.due_at IS NOT NULL AND s.owner IS NULL
+                ORDER BY s.waits_for, s.waits_attempts, s.waits_since LIMIT most FOR UPDATE SKIP LOCKED
+            )
+            UPDATE saga.state s SET owner = daemon, due_at = NULL, unreadable = NULL, waits_for = NULL,
+                waits_attempts = NULL, waits_since = NULL
+            FROM waiting WHERE s.id = waiting.id
+            RETURNING s.id;
+    ELSE
+        RETURN QUERY
+            WITH waiting AS (
+                SELECT s.id FROM saga.state s
+                WHERE s.waits_for = service AND s.due_at IS NOT NULL AND s.owner IS NULL
+                ORDER BY s.waits_for, s.waits_since LIMIT most FOR UPDATE SKIP LOCKED
+            )
+            UPDATE saga.state s SET owner = daemon, due_at = NULL, unreadable = NULL, waits_for = NULL,
+                waits_attempts = NULL, waits_since = NULL
+            FROM waiting WHERE s.id = waiting.id
+            RETURNING s.id;
+    END IF;
+END
+$$;
+
+--
+-- Name: FUNCTION claim_waiting(daemon integer, service integer, most bigint, fewest_attempts_first boolean); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.claim_waiting(daemon integer, service integer, most bigint, fewest_attempts_first boolean) IS 'Makes sagas that wait for a service a daemon''s, at most so many: those with the fewest attempts first, to probe it, or else those that wait longest. Skips what another daemon is taking.';
+
+--
 -- Name: compensate(text, text); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -449,6 +640,141 @@ $$;
 COMMENT ON FUNCTION saga.compensate(id uuid, reason text) IS 'Asks that a completed saga be undone; a daemon does so once this commits. Nothing happens if that was asked already. 22023 for an unknown id, 55000 for a saga that is not completed or is past its pivot.';
 
 --
+-- Name: drop_breaker_events(interval); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.drop_breaker_events(older_than interval) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_count bigint;
+BEGIN
+    PERFORM set_config('saga.retention', 'on', true);
+    -- The last one of a service stays: the next goes on counting from it.
+    DELETE FROM saga.breaker_event e
+        WHERE e.at < statement_timestamp() - older_than
+            AND e.sequence < (SELECT max(l.sequence) FROM saga.breaker_event l WHERE l.service_id = e.service_id);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('saga.retention', '', true);
+    RETURN v_count;
+END
+$$;
+
+--
+-- Name: FUNCTION drop_breaker_events(older_than interval); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.drop_breaker_events(older_than interval) IS 'Deletes what happened to breakers longer ago than that, but for the last event of each, and returns how much.';
+
+--
+-- Name: drop_partition(text, interval, interval); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.drop_partition(partition text, older_than interval, patience interval DEFAULT '00:00:00.2'::interval) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_variable
+DECLARE
+    v_first uuid;
+    v_end uuid;
+    v_sagas bigint;
+    v_pinning bigint;
+    v_limit constant timestamptz := statement_timestamp() - older_than;
+    v_patience constant text := ceil(extract(epoch FROM patience) * 1000)::text;
+BEGIN
+    IF older_than IS NULL OR older_than < interval '0' THEN
+        RAISE EXCEPTION 'no time is given for which ended sagas are kept' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(x'7361676170617274'::bigint) THEN
+        RAISE EXCEPTION 'somebody else is changing the partitions' USING ERRCODE = 'lock_not_available';
+    END IF;
+    SELECT p.first_id, p.end_id INTO v_first, v_end FROM saga.partitions() p WHERE p.partition = drop_partition.partition;
+    IF NOT FOUND OR v_end > saga.id_floor(v_limit) THEN
+        RETURN NULL;
+    END IF;
+    -- From here on no saga of it can be taken up again: a completed one could by saga.compensate. Longer than the
+    -- second after which an autovacuum gives way.
+    PERFORM set_config('lock_timeout', '1500', true);
+    EXECUTE format('LOCK TABLE saga.%I IN SHARE ROW EXCLUSIVE MODE', 'state_' || partition);
+    EXECUTE format('SELECT count(*), count(*) FILTER (WHERE s.ended_at IS NULL OR s.ended_at >= $1) FROM saga.%I s',
+        'state_' || partition) INTO v_sagas, v_pinning USING v_limit;
+    IF v_pinning > 0 THEN
+        RETURN NULL;
+    END IF;
+    -- Everybody waits behind this for as long as it takes.
+    PERFORM set_config('lock_timeout', greatest(1, v_patience::integer)::text, true);
+    LOCK TABLE ONLY saga.state, ONLY saga.event IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('DROP TABLE saga.%I, saga.%I', 'state_' || partition, 'event_' || partition);
+    IF v_end IS NULL THEN
+        PERFORM saga.add_partition('default', 'DEFAULT');
+    END IF;
+    PERFORM saga.aim_probe();
+    INSERT INTO saga.dropped (partition, first_id, end_id, sagas)
+        VALUES (drop_partition.partition, v_first, v_end, v_sagas);
+    RETURN v_sagas;
+END
+$_$;
+
+--
+-- Name: FUNCTION drop_partition(partition text, older_than interval, patience interval); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.drop_partition(partition text, older_than interval, patience interval) IS 'Drops a partition with all its sagas and their events, if every one has ended longer ago than that, and returns how many they were; null, and nothing done, if one hasn''t. Waits no longer than patience while others wait behind it: 55P03, try again later. Keys stay.';
+
+--
+-- Name: ensure_partitions(integer, timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.ensure_partitions(days integer DEFAULT 7, at timestamp with time zone DEFAULT clock_timestamp()) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_day timestamptz := date_trunc('day', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
+    v_first uuid;
+    v_end uuid;
+    v_made integer := 0;
+    v_timeout constant text := current_setting('lock_timeout');
+BEGIN
+    IF days IS NULL OR days NOT BETWEEN 0 AND 366 THEN
+        RAISE EXCEPTION 'partitions are made 0 to 366 days ahead' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(x'7361676170617274'::bigint) THEN
+        RETURN 0;
+    END IF;
+    -- Whoever writes behind this one waits as long.
+    PERFORM set_config('lock_timeout', '200ms', true);
+    FOR n IN 0..days LOOP
+        v_first := saga.id_floor(v_day + n * interval '24 hours');
+        v_end := saga.id_floor(v_day + (n + 1) * interval '24 hours');
+        CONTINUE WHEN EXISTS (
+            SELECT FROM saga.partitions() p WHERE p.end_id > v_first AND (p.first_id IS NULL OR p.first_id < v_end));
+        -- Rows of that day in the default partition stay there; the days after it are not held up.
+        CONTINUE WHEN EXISTS (SELECT FROM saga.state_default s WHERE s.id >= v_first AND s.id < v_end)
+            OR EXISTS (SELECT FROM saga.event_default e WHERE e.saga_id >= v_first AND e.saga_id < v_end);
+        BEGIN
+            PERFORM saga.add_partition(
+                to_char((v_day + n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD'),
+                format('FOR VALUES FROM (%L) TO (%L)', v_first, v_end));
+            v_made := v_made + 1;
+        EXCEPTION
+            -- Somebody holds the default partition, or has put a row of that day there just now: the next time.
+            WHEN lock_not_available OR check_violation THEN
+                NULL;
+        END;
+    END LOOP;
+    PERFORM set_config('lock_timeout', v_timeout, true);
+    PERFORM saga.aim_probe(at);
+    RETURN v_made;
+END
+$$;
+
+--
+-- Name: FUNCTION ensure_partitions(days integer, at timestamp with time zone); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.ensure_partitions(days integer, at timestamp with time zone) IS 'Makes the partitions that are missing from the day of that time to so many days ahead, and returns how many. One caller at a time; whatever can''t be had at once is left for the next call. Daemons call it every hour; without it starts go into the default partition.';
+
+--
 -- Name: event_type(smallint); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -528,6 +854,7 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA saga TO %I', v_role);
         IF v_role IN ('saga_reader', 'saga_operator') THEN
             EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA saga TO %I', v_role);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION saga.retention(interval), saga.id_time(uuid) TO %I', v_role);
         END IF;
         IF v_role IN ('saga_starter', 'saga_operator') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION saga.new_id(), saga.start(text, text, text, text), '
@@ -574,6 +901,39 @@ $$;
 --
 
 COMMENT ON FUNCTION saga.id_at(at timestamp with time zone) IS 'A new UUID version 7 of that time.';
+
+--
+-- Name: id_floor(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.id_floor(at timestamp with time zone) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT (lpad(to_hex(least(greatest(floor(extract(epoch FROM at) * 1000), 0), 281474976710655)::bigint), 12, '0')
+        || repeat('0', 20))::uuid
+$$;
+
+--
+-- Name: FUNCTION id_floor(at timestamp with time zone); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.id_floor(at timestamp with time zone) IS 'The lowest of all UUIDs of version 7 of that time: where a day''s partition begins.';
+
+--
+-- Name: id_time(uuid); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.id_time(id uuid) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+$$;
+
+--
+-- Name: FUNCTION id_time(id uuid); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.id_time(id uuid) IS 'The time in a UUID of version 7, to the millisecond: when a saga was started.';
 
 --
 -- Name: input_schema(text); Type: FUNCTION; Schema: saga; Owner: -
@@ -681,6 +1041,27 @@ $_$;
 COMMENT ON FUNCTION saga.parse_json(p_what text, p_text text, p_maximum_bytes integer) IS 'A document from outside as jsonb, or SQLSTATE 22023 saying what is wrong with it.';
 
 --
+-- Name: partitions(); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.partitions() RETURNS TABLE(partition text, first_id uuid, end_id uuid)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT substr(c.relname, 7), (regexp_match(b.text, 'FROM \(''([0-9a-f-]{36})''\)'))[1]::uuid,
+        (regexp_match(b.text, 'TO \(''([0-9a-f-]{36})''\)'))[1]::uuid
+    FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+    CROSS JOIN pg_get_expr(c.relpartbound, c.oid) AS b (text)
+    WHERE i.inhparent = 'saga.state'::regclass
+$$;
+
+--
+-- Name: FUNCTION partitions(); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.partitions() IS 'The partitions of saga.state and, by the same names and bounds, of saga.event: the day as YYYYMMDD with the first id and the first past it; "first" (no first_id) has what was there before days were told apart, "default" (no bounds) what no day''s partition takes.';
+
+--
 -- Name: readable(json); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -718,6 +1099,69 @@ $$;
 --
 
 COMMENT ON FUNCTION saga.refuse_change() IS 'Trigger of tables that take no change; its argument is the reason told.';
+
+--
+-- Name: refuse_change_but_retention(); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.refuse_change_but_retention() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('saga.retention', true) = 'on' THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION '% on saga.% is refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
+        USING ERRCODE = 'object_not_in_prerequisite_state';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_change_but_retention(); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.refuse_change_but_retention() IS 'As saga.refuse_change, but lets saga.drop_breaker_events pass.';
+
+--
+-- Name: retention(interval); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.retention(older_than interval) RETURNS TABLE(partition text, first_id uuid, end_id uuid, sagas bigint, pinning bigint, unended bigint, bytes bigint, oldest uuid, oldest_status text, oldest_ended_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    AS $_$
+DECLARE
+    v_limit constant timestamptz := statement_timestamp() - older_than;
+BEGIN
+    FOR partition, first_id, end_id IN
+        SELECT p.partition, p.first_id, p.end_id FROM saga.partitions() p
+        -- In the others some saga may have started after the limit.
+        WHERE p.end_id IS NULL OR p.end_id <= saga.id_floor(v_limit)
+        ORDER BY p.end_id NULLS LAST
+    LOOP
+        EXECUTE format(
+            'SELECT count(*), count(*) FILTER (WHERE s.ended_at IS NULL OR s.ended_at >= $1), '
+            'count(*) FILTER (WHERE s.ended_at IS NULL), min(s.id::text COLLATE "C") FILTER (WHERE s.ended_at IS NULL), '
+            'min(s.id::text COLLATE "C") FILTER (WHERE s.ended_at >= $1) FROM saga.%I s', 'state_' || partition)
+            INTO sagas, pinning, unended, oldest, oldest_status USING v_limit;
+        -- One that hasn't ended is the better reason.
+        oldest := coalesce(oldest, oldest_status::uuid);
+        SELECT CASE WHEN s.unreadable IS NOT NULL AND s.ended_at IS NULL THEN 'stuck' ELSE saga.status_name(s.status) END,
+                s.ended_at
+            INTO oldest_status, oldest_ended_at FROM saga.state s WHERE s.id = oldest;
+        bytes := pg_total_relation_size(('saga.state_' || partition)::regclass)
+            + pg_total_relation_size(('saga.event_' || partition)::regclass);
+        CONTINUE WHEN sagas = 0 AND end_id IS NULL;
+        RETURN NEXT;
+    END LOOP;
+END
+$_$;
+
+--
+-- Name: FUNCTION retention(older_than interval); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.retention(older_than interval) IS 'The partitions that are old enough to be dropped, the oldest first: how many sagas are in each and how many of these pin it, since they have not ended (unended) or not long enough ago, with the oldest of them.';
 
 --
 -- Name: start(text, json, text, text); Type: FUNCTION; Schema: saga; Owner: -
@@ -806,26 +1250,26 @@ CREATE FUNCTION saga.started_before(p_saga text, p_document jsonb, p_key text, O
 #variable_conflict use_column
 DECLARE
     v_prior record;
+    v_input jsonb;
     v_same boolean;
 BEGIN
-    SELECT k.saga_id, k.saga, k.input_hash, s.definition_id, (e.data -> 'input')::jsonb AS input INTO v_prior
-        FROM saga.key k
-        LEFT JOIN saga.state s ON s.id = k.saga_id
-        LEFT JOIN saga.event e ON e.saga_id = k.saga_id AND e.sequence = 1
-        WHERE k.key = p_key;
+    SELECT k.saga_id, k.saga, k.input_hash INTO v_prior FROM saga.key k WHERE k.key = p_key;
+    -- One by one, so that each looks into one partition.
+    SELECT s.definition_id INTO started_before.definition_id FROM saga.state s WHERE s.id = v_prior.saga_id;
+    SELECT (e.data -> 'input')::jsonb INTO v_input
+        FROM saga.event e WHERE e.saga_id = v_prior.saga_id AND e.sequence = 1;
     IF v_prior.saga <> p_saga THEN
         RAISE EXCEPTION 'the key "%" was used to start saga "%", not "%"', p_key, v_prior.saga, p_saga
             USING ERRCODE = 'unique_violation', CONSTRAINT = 'key_pkey', SCHEMA = 'saga', TABLE = 'key',
                 DETAIL = format('It belongs to saga %s.', v_prior.saga_id);
     END IF;
-    v_same := coalesce(v_prior.input = p_document, v_prior.input_hash = jsonb_hash_extended(p_document, 0));
+    v_same := coalesce(v_input = p_document, v_prior.input_hash = jsonb_hash_extended(p_document, 0));
     IF v_same IS NOT TRUE THEN
         RAISE EXCEPTION 'the key "%" was used to start saga "%" with another input', p_key, p_saga
             USING ERRCODE = 'unique_violation', CONSTRAINT = 'key_pkey', SCHEMA = 'saga', TABLE = 'key',
                 DETAIL = format('It belongs to saga %s.', v_prior.saga_id);
     END IF;
     started_before.id := v_prior.saga_id;
-    started_before.definition_id := v_prior.definition_id;
 END
 $$;
 
@@ -886,7 +1330,49 @@ $$;
 -- Name: FUNCTION wait_for_work(daemon integer, every interval, up_to interval); Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval) IS 'Whether anything is due that is nobody''s or this daemon''s: looked for in state_work at once, then every so often until the time is over. Locks and writes nothing.';
+COMMENT ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval) IS 'As daemons of before 012 call it: it looks into all partitions every time.';
+
+--
+-- Name: wait_for_work(integer, interval, interval, boolean); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval, wide boolean) RETURNS boolean
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_now timestamptz := clock_timestamp();
+    v_end constant timestamptz := v_now + up_to;
+    v_seconds constant double precision := extract(epoch FROM every);
+BEGIN
+    IF wide AND (EXISTS (SELECT FROM saga.state s WHERE s.owner = daemon AND s.due_at <= v_now)
+        OR EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= v_now)) THEN
+        RETURN true;
+    END IF;
+    -- What was appended to a saga that a daemon runs may wait for the next call.
+    IF EXISTS (SELECT FROM saga.state_default s WHERE s.owner = daemon AND s.due_at <= v_now) THEN
+        RETURN true;
+    END IF;
+    LOOP
+        IF EXISTS (SELECT FROM saga.state_default s WHERE s.owner IS NULL AND s.due_at <= v_now) THEN
+            RETURN true;
+        END IF;
+        IF v_now >= v_end THEN
+            RETURN false;
+        END IF;
+        PERFORM pg_sleep(v_seconds);
+        v_now := clock_timestamp();
+    END LOOP;
+END
+$$;
+
+--
+-- Name: FUNCTION wait_for_work(daemon integer, every interval, up_to interval, wide boolean); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval, wide boolean) IS 'Whether anything is due that is nobody''s or this daemon''s: looked for in state_work of all partitions at once if wide, then, of the partitions that sagas start in now, every so often until the time is over. Locks and writes nothing. Written by saga.aim_probe.';
 
 --
 -- Name: write_service(integer, bigint, json, text, timestamp with time zone, timestamp with time zone, json); Type: FUNCTION; Schema: saga; Owner: -
@@ -1169,13 +1655,13 @@ CREATE TABLE saga.state (
     CONSTRAINT state_waits_whole CHECK ((((waits_for IS NULL) = (waits_attempts IS NULL)) AND ((waits_for IS NULL) = (waits_since IS NULL)))),
     CONSTRAINT state_work_until_ended CHECK (((ended_at IS NOT NULL) = ((owner IS NULL) AND (due_at IS NULL))))
 )
-WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.05');
+PARTITION BY RANGE (id);
 
 --
 -- Name: TABLE state; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON TABLE saga.state IS 'One narrow hot row a saga: where it stands and who must look at it when. All of it but owner, due_at, unreadable and what it waits for follows from the events. No foreign key leads here or away: definitions never go, and the table is to be partitioned by the day of start.';
+COMMENT ON TABLE saga.state IS 'One narrow hot row a saga: where it stands and who must look at it when. All of it but owner, due_at, unreadable and what it waits for follows from the events. No foreign key leads here or away: definitions never go, and retention drops whole partitions, which are by the day of start.';
 
 --
 -- Name: COLUMN state.id; Type: COMMENT; Schema: saga; Owner: -
@@ -1317,6 +1803,42 @@ ALTER TABLE saga.definition ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 --
+-- Name: dropped; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.dropped (
+    first_id uuid,
+    end_id uuid,
+    dropped_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sagas bigint NOT NULL,
+    partition text NOT NULL COLLATE pg_catalog."C"
+);
+
+--
+-- Name: TABLE dropped; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.dropped IS 'The partitions that retention has dropped: one row each, so that an old id can be told from a wrong one.';
+
+--
+-- Name: COLUMN dropped.first_id; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.dropped.first_id IS 'Where its ids began; null for the first partition and the default one.';
+
+--
+-- Name: COLUMN dropped.end_id; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.dropped.end_id IS 'The first id past it; null for the default partition.';
+
+--
+-- Name: COLUMN dropped.partition; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.dropped.partition IS 'The day as YYYYMMDD, first or default.';
+
+--
 -- Name: event; Type: TABLE; Schema: saga; Owner: -
 --
 
@@ -1328,14 +1850,16 @@ CREATE TABLE saga.event (
     type smallint NOT NULL,
     data json,
     CONSTRAINT event_cause_earlier CHECK ((cause < sequence)),
-    CONSTRAINT event_sequence_positive CHECK ((sequence >= 1))
-);
+    CONSTRAINT event_sequence_positive CHECK ((sequence >= 1)),
+    CONSTRAINT event_type_known CHECK (((type >= 1) AND (type <= 23)))
+)
+PARTITION BY RANGE (saga_id);
 
 --
 -- Name: TABLE event; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON TABLE saga.event IS 'Everything that happened to every saga: its state is the fold of these and nothing else. Append-only. The key (saga_id, sequence) is the optimistic lock: who appends states what it has seen. No foreign keys: they would cost every row a lookup and a lock, and retention drops whole partitions.';
+COMMENT ON TABLE saga.event IS 'Everything that happened to every saga: its state is the fold of these and nothing else. Append-only. The key (saga_id, sequence) is the optimistic lock: who appends states what it has seen. No foreign keys: they would cost every row a lookup and a lock, and retention drops whole partitions, which are by the day of the saga''s start.';
 
 --
 -- Name: COLUMN event.sequence; Type: COMMENT; Schema: saga; Owner: -
@@ -1360,6 +1884,52 @@ COMMENT ON COLUMN saga.event.type IS 'A code: saga.event_type says its name.';
 --
 
 COMMENT ON COLUMN saga.event.data IS 'Payloads byte for byte as they came: hence json, not jsonb.';
+
+--
+-- Name: event_default; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.event_default (
+    saga_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    sequence integer NOT NULL,
+    cause integer,
+    type smallint NOT NULL,
+    data json,
+    CONSTRAINT event_cause_earlier CHECK ((cause < sequence)),
+    CONSTRAINT event_sequence_positive CHECK ((sequence >= 1)),
+    CONSTRAINT event_type_known CHECK (((type >= 1) AND (type <= 23)))
+);
+
+--
+-- Name: TABLE event_default; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.event_default IS 'A partition of saga.event: what no other takes.';
+
+--
+-- Name: COLUMN event_default.sequence; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.event_default.sequence IS '1, 2, 3 and so on within the saga, without gaps.';
+
+--
+-- Name: COLUMN event_default.cause; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.event_default.cause IS 'The sequence of the event of this saga that led to this one.';
+
+--
+-- Name: COLUMN event_default.type; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.event_default.type IS 'A code: saga.event_type says its name.';
+
+--
+-- Name: COLUMN event_default.data; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.event_default.data IS 'Payloads byte for byte as they came: hence json, not jsonb.';
 
 --
 -- Name: events; Type: VIEW; Schema: saga; Owner: -
@@ -1534,6 +2104,104 @@ ALTER TABLE saga.service ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+--
+-- Name: state_default; Type: TABLE; Schema: saga; Owner: -
+--
+
+CREATE TABLE saga.state_default (
+    id uuid NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    definition_id integer NOT NULL,
+    owner integer,
+    status smallint NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    key text COLLATE pg_catalog."C",
+    correlation_id text,
+    unreadable text,
+    waits_for integer,
+    waits_attempts smallint,
+    waits_since timestamp with time zone,
+    CONSTRAINT state_ended_with_status CHECK (((ended_at IS NOT NULL) = (status >= 5))),
+    CONSTRAINT state_status_known CHECK (((status >= 1) AND (status <= 7))),
+    CONSTRAINT state_waits_whole CHECK ((((waits_for IS NULL) = (waits_attempts IS NULL)) AND ((waits_for IS NULL) = (waits_since IS NULL)))),
+    CONSTRAINT state_work_until_ended CHECK (((ended_at IS NOT NULL) = ((owner IS NULL) AND (due_at IS NULL))))
+)
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.05');
+
+--
+-- Name: TABLE state_default; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON TABLE saga.state_default IS 'A partition of saga.state: what no other takes.';
+
+--
+-- Name: COLUMN state_default.id; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.id IS 'UUID version 7 of the time of start.';
+
+--
+-- Name: COLUMN state_default.due_at; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.due_at IS 'Without an owner: when a daemon must take it up; infinity waits for a person (stuck, paused) or for the service that waits_for names. With an owner: null, or look at it again, something was appended. Never null on both, so that no saga can be forgotten before it has ended.';
+
+--
+-- Name: COLUMN state_default.owner; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.owner IS 'The saga.daemon that runs it in memory.';
+
+--
+-- Name: COLUMN state_default.status; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.status IS '1 pending, 2 running, 3 compensating, 4 stuck, 5 completed, 6 compensated, 7 terminated: saga.status_name says it.';
+
+--
+-- Name: COLUMN state_default.paused; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.paused IS 'No new operation is begun while set; independent of the status.';
+
+--
+-- Name: COLUMN state_default.key; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.key IS 'The key it was started with; saga.key keeps it when this row has gone.';
+
+--
+-- Name: COLUMN state_default.correlation_id; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.correlation_id IS 'What the starter gave; where it is null, events show the saga''s id.';
+
+--
+-- Name: COLUMN state_default.unreadable; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.unreadable IS 'Why its events can''t be folded. A flag outside the events, since a saga that can''t be read can''t be appended to; shown as stuck.';
+
+--
+-- Name: COLUMN state_default.waits_for; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.waits_for IS 'The saga.service that has to have room before it goes on.';
+
+--
+-- Name: COLUMN state_default.waits_attempts; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.waits_attempts IS 'How many attempts the waiting operation has spent: probes go to the fewest first.';
+
+--
+-- Name: COLUMN state_default.waits_since; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON COLUMN saga.state_default.waits_since IS 'Otherwise who waits longest is first.';
 
 --
 -- Name: steps; Type: VIEW; Schema: saga; Owner: -
@@ -1770,6 +2438,18 @@ COMMENT ON COLUMN saga.steps.error IS 'The name of the last failed attempt''s er
 COMMENT ON COLUMN saga.steps.compensation_status IS 'Null until the saga turned back and the step is one to undo.';
 
 --
+-- Name: event_default; Type: TABLE ATTACH; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.event ATTACH PARTITION saga.event_default DEFAULT;
+
+--
+-- Name: state_default; Type: TABLE ATTACH; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.state ATTACH PARTITION saga.state_default DEFAULT;
+
+--
 -- Name: alert alert_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
 --
 
@@ -1819,11 +2499,11 @@ ALTER TABLE ONLY saga.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (saga_id, sequence);
 
 --
--- Name: event event_type_known; Type: CHECK CONSTRAINT; Schema: saga; Owner: -
+-- Name: event_default event_default_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
 --
 
-ALTER TABLE saga.event
-    ADD CONSTRAINT event_type_known CHECK (((type >= 1) AND (type <= 23))) NOT VALID;
+ALTER TABLE ONLY saga.event_default
+    ADD CONSTRAINT event_default_pkey PRIMARY KEY (saga_id, sequence);
 
 --
 -- Name: key key_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
@@ -1854,6 +2534,13 @@ ALTER TABLE ONLY saga.state
     ADD CONSTRAINT state_pkey PRIMARY KEY (id);
 
 --
+-- Name: state_default state_default_pkey; Type: CONSTRAINT; Schema: saga; Owner: -
+--
+
+ALTER TABLE ONLY saga.state_default
+    ADD CONSTRAINT state_default_pkey PRIMARY KEY (id);
+
+--
 -- Name: alert_due; Type: INDEX; Schema: saga; Owner: -
 --
 
@@ -1875,7 +2562,7 @@ COMMENT ON INDEX saga.service_name_url_key IS 'One row a name and URL.';
 -- Name: state_waits_attempts; Type: INDEX; Schema: saga; Owner: -
 --
 
-CREATE INDEX state_waits_attempts ON saga.state USING btree (waits_for, waits_attempts, waits_since) WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL));
+CREATE INDEX state_waits_attempts ON ONLY saga.state USING btree (waits_for, waits_attempts, waits_since) WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL));
 
 --
 -- Name: INDEX state_waits_attempts; Type: COMMENT; Schema: saga; Owner: -
@@ -1884,10 +2571,22 @@ CREATE INDEX state_waits_attempts ON saga.state USING btree (waits_for, waits_at
 COMMENT ON INDEX saga.state_waits_attempts IS 'Who is to probe a service.';
 
 --
+-- Name: state_default_waits_attempts; Type: INDEX; Schema: saga; Owner: -
+--
+
+CREATE INDEX state_default_waits_attempts ON saga.state_default USING btree (waits_for, waits_attempts, waits_since) WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL));
+
+--
+-- Name: INDEX state_default_waits_attempts; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON INDEX saga.state_default_waits_attempts IS 'Who is to probe a service.';
+
+--
 -- Name: state_waits_since; Type: INDEX; Schema: saga; Owner: -
 --
 
-CREATE INDEX state_waits_since ON saga.state USING btree (waits_for, waits_since) WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL));
+CREATE INDEX state_waits_since ON ONLY saga.state USING btree (waits_for, waits_since) WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL));
 
 --
 -- Name: INDEX state_waits_since; Type: COMMENT; Schema: saga; Owner: -
@@ -1896,16 +2595,70 @@ CREATE INDEX state_waits_since ON saga.state USING btree (waits_for, waits_since
 COMMENT ON INDEX saga.state_waits_since IS 'Who waits for a service.';
 
 --
+-- Name: state_default_waits_since; Type: INDEX; Schema: saga; Owner: -
+--
+
+CREATE INDEX state_default_waits_since ON saga.state_default USING btree (waits_for, waits_since) WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL));
+
+--
+-- Name: INDEX state_default_waits_since; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON INDEX saga.state_default_waits_since IS 'Who waits for a service.';
+
+--
 -- Name: state_work; Type: INDEX; Schema: saga; Owner: -
 --
 
-CREATE INDEX state_work ON saga.state USING btree (owner, due_at) WHERE ((owner IS NOT NULL) OR (due_at IS NOT NULL));
+CREATE INDEX state_work ON ONLY saga.state USING btree (owner, due_at) WHERE ((owner IS NOT NULL) OR (due_at IS NOT NULL));
 
 --
 -- Name: INDEX state_work; Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON INDEX saga.state_work IS 'The only way to work: WHERE owner IS NULL AND due_at <= statement_timestamp() ORDER BY owner, due_at for what is due, WHERE owner = $1 for a daemon''s own. (IS NULL does not tell the planner that owner is constant, so ORDER BY due_at alone would sort; clock_timestamp() is volatile, so it would filter every waiting saga.) Ended sagas are not in it.';
+COMMENT ON INDEX saga.state_work IS 'The only way to work: WHERE owner IS NULL AND due_at <= statement_timestamp() ORDER BY owner, due_at for what is due, WHERE owner = $1 for a daemon''s own. (IS NULL does not tell the planner that owner is constant, so ORDER BY due_at alone would sort; clock_timestamp() is volatile, so it would filter every waiting saga.) Ended sagas are not in it: of an old day it is empty.';
+
+--
+-- Name: state_default_work; Type: INDEX; Schema: saga; Owner: -
+--
+
+CREATE INDEX state_default_work ON saga.state_default USING btree (owner, due_at) WHERE ((owner IS NOT NULL) OR (due_at IS NOT NULL));
+
+--
+-- Name: INDEX state_default_work; Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON INDEX saga.state_default_work IS 'The only way to work: WHERE owner IS NULL AND due_at <= statement_timestamp() ORDER BY owner, due_at for what is due, WHERE owner = $1 for a daemon''s own. (IS NULL does not tell the planner that owner is constant, so ORDER BY due_at alone would sort; clock_timestamp() is volatile, so it would filter every waiting saga.) Ended sagas are not in it.';
+
+--
+-- Name: event_default_pkey; Type: INDEX ATTACH; Schema: saga; Owner: -
+--
+
+ALTER INDEX saga.event_pkey ATTACH PARTITION saga.event_default_pkey;
+
+--
+-- Name: state_default_pkey; Type: INDEX ATTACH; Schema: saga; Owner: -
+--
+
+ALTER INDEX saga.state_pkey ATTACH PARTITION saga.state_default_pkey;
+
+--
+-- Name: state_default_waits_attempts; Type: INDEX ATTACH; Schema: saga; Owner: -
+--
+
+ALTER INDEX saga.state_waits_attempts ATTACH PARTITION saga.state_default_waits_attempts;
+
+--
+-- Name: state_default_waits_since; Type: INDEX ATTACH; Schema: saga; Owner: -
+--
+
+ALTER INDEX saga.state_waits_since ATTACH PARTITION saga.state_default_waits_since;
+
+--
+-- Name: state_default_work; Type: INDEX ATTACH; Schema: saga; Owner: -
+--
+
+ALTER INDEX saga.state_work ATTACH PARTITION saga.state_default_work;
 
 --
 -- Name: breaker_event breaker_event_alert; Type: TRIGGER; Schema: saga; Owner: -
@@ -1921,7 +2674,7 @@ CREATE TRIGGER breaker_event_alert AFTER INSERT ON saga.breaker_event FOR EACH R
 -- Name: breaker_event breaker_event_append_only; Type: TRIGGER; Schema: saga; Owner: -
 --
 
-CREATE TRIGGER breaker_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.breaker_event FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change('events are append-only');
+CREATE TRIGGER breaker_event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.breaker_event FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change_but_retention('events are append-only');
 
 --
 -- Name: definition definition_immutable; Type: TRIGGER; Schema: saga; Owner: -
@@ -1934,6 +2687,12 @@ CREATE TRIGGER definition_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.
 --
 
 CREATE TRIGGER event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.event FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change('events are append-only, a saga''s state is the fold of all of them');
+
+--
+-- Name: event_default event_append_only; Type: TRIGGER; Schema: saga; Owner: -
+--
+
+CREATE TRIGGER event_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON saga.event_default FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change('events are append-only, a saga''s state is the fold of all of them');
 
 --
 -- Name: breaker_event breaker_event_service_id_fkey; Type: FK CONSTRAINT; Schema: saga; Owner: -
@@ -1962,6 +2721,18 @@ GRANT USAGE ON SCHEMA saga TO saga_starter;
 --
 
 REVOKE ALL ON FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, p_key text, p_correlation_id text, OUT id uuid, OUT created boolean, OUT definition_id integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION add_partition(partition text, bounds text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.add_partition(partition text, bounds text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION aim_probe(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.aim_probe(at timestamp with time zone) FROM PUBLIC;
 
 --
 -- Name: FUNCTION alert_breaker_opened(); Type: ACL; Schema: saga; Owner: -
@@ -2013,6 +2784,18 @@ GRANT ALL ON FUNCTION saga.cancel(id uuid, reason text) TO saga_starter;
 REVOKE ALL ON FUNCTION saga.check_label(p_what text, p_label text) FROM PUBLIC;
 
 --
+-- Name: FUNCTION claim(daemon integer, most bigint, own_most bigint); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.claim(daemon integer, most bigint, own_most bigint) FROM PUBLIC;
+
+--
+-- Name: FUNCTION claim_waiting(daemon integer, service integer, most bigint, fewest_attempts_first boolean); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.claim_waiting(daemon integer, service integer, most bigint, fewest_attempts_first boolean) FROM PUBLIC;
+
+--
 -- Name: FUNCTION compensate(id_or_key text, reason text); Type: ACL; Schema: saga; Owner: -
 --
 
@@ -2025,6 +2808,24 @@ GRANT ALL ON FUNCTION saga.compensate(id_or_key text, reason text) TO saga_opera
 
 REVOKE ALL ON FUNCTION saga.compensate(id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION saga.compensate(id uuid, reason text) TO saga_operator;
+
+--
+-- Name: FUNCTION drop_breaker_events(older_than interval); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.drop_breaker_events(older_than interval) FROM PUBLIC;
+
+--
+-- Name: FUNCTION drop_partition(partition text, older_than interval, patience interval); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.drop_partition(partition text, older_than interval, patience interval) FROM PUBLIC;
+
+--
+-- Name: FUNCTION ensure_partitions(days integer, at timestamp with time zone); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.ensure_partitions(days integer, at timestamp with time zone) FROM PUBLIC;
 
 --
 -- Name: FUNCTION fence(daemon integer, epoch integer); Type: ACL; Schema: saga; Owner: -
@@ -2049,6 +2850,20 @@ REVOKE ALL ON FUNCTION saga.grant_roles() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION saga.id_at(at timestamp with time zone) FROM PUBLIC;
+
+--
+-- Name: FUNCTION id_floor(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.id_floor(at timestamp with time zone) FROM PUBLIC;
+
+--
+-- Name: FUNCTION id_time(id uuid); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.id_time(id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.id_time(id uuid) TO saga_operator;
+GRANT ALL ON FUNCTION saga.id_time(id uuid) TO saga_reader;
 
 --
 -- Name: FUNCTION input_schema(saga text); Type: ACL; Schema: saga; Owner: -
@@ -2079,10 +2894,30 @@ GRANT ALL ON FUNCTION saga.new_id() TO saga_starter;
 REVOKE ALL ON FUNCTION saga.parse_json(p_what text, p_text text, p_maximum_bytes integer) FROM PUBLIC;
 
 --
+-- Name: FUNCTION partitions(); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.partitions() FROM PUBLIC;
+
+--
 -- Name: FUNCTION refuse_change(); Type: ACL; Schema: saga; Owner: -
 --
 
 REVOKE ALL ON FUNCTION saga.refuse_change() FROM PUBLIC;
+
+--
+-- Name: FUNCTION refuse_change_but_retention(); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.refuse_change_but_retention() FROM PUBLIC;
+
+--
+-- Name: FUNCTION retention(older_than interval); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.retention(older_than interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION saga.retention(older_than interval) TO saga_operator;
+GRANT ALL ON FUNCTION saga.retention(older_than interval) TO saga_reader;
 
 --
 -- Name: FUNCTION start(saga text, input json, key text, correlation_id text); Type: ACL; Schema: saga; Owner: -
@@ -2127,6 +2962,12 @@ REVOKE ALL ON FUNCTION saga.started_before(p_saga text, p_document jsonb, p_key 
 --
 
 REVOKE ALL ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval) FROM PUBLIC;
+
+--
+-- Name: FUNCTION wait_for_work(daemon integer, every interval, up_to interval, wide boolean); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interval, wide boolean) FROM PUBLIC;
 
 --
 -- Name: FUNCTION write_service(service integer, expected_version bigint, document json, state text, since timestamp with time zone, next_probe timestamp with time zone, events json); Type: ACL; Schema: saga; Owner: -
@@ -2199,11 +3040,25 @@ GRANT SELECT ON TABLE saga.definition TO saga_operator;
 GRANT SELECT ON TABLE saga.definition TO saga_reader;
 
 --
+-- Name: TABLE dropped; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.dropped TO saga_operator;
+GRANT SELECT ON TABLE saga.dropped TO saga_reader;
+
+--
 -- Name: TABLE event; Type: ACL; Schema: saga; Owner: -
 --
 
 GRANT SELECT ON TABLE saga.event TO saga_operator;
 GRANT SELECT ON TABLE saga.event TO saga_reader;
+
+--
+-- Name: TABLE event_default; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.event_default TO saga_operator;
+GRANT SELECT ON TABLE saga.event_default TO saga_reader;
 
 --
 -- Name: TABLE events; Type: ACL; Schema: saga; Owner: -
@@ -2232,6 +3087,13 @@ GRANT SELECT ON TABLE saga.migration TO saga_reader;
 
 GRANT SELECT ON TABLE saga.sagas TO saga_operator;
 GRANT SELECT ON TABLE saga.sagas TO saga_reader;
+
+--
+-- Name: TABLE state_default; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON TABLE saga.state_default TO saga_operator;
+GRANT SELECT ON TABLE saga.state_default TO saga_reader;
 
 --
 -- Name: TABLE steps; Type: ACL; Schema: saga; Owner: -

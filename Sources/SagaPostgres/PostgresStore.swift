@@ -2,12 +2,14 @@ import Logging
 import PostgresClient
 import SagaCore
 import SagaEngine
+import Synchronization
 
 /// The store of sagas in PostgreSQL. Works behind PgBouncer in transaction mode.
 public struct PostgresStore: SagaStore {
     let pool: PostgresPool
     /// Nothing that holds the daemon's lease waits longer for an answer.
     let timeout: Duration
+    let probes = ProbeCount()
 
     public init(pool: PostgresPool, timeout: Duration = .seconds(10)) {
         self.pool = pool
@@ -20,6 +22,13 @@ public struct PostgresStore: SagaStore {
             try await pool.transaction([FenceStatement(lease: lease).statement] + statements, timeout: timeout)
                 .dropFirst())
     }
+}
+
+/// How many times a daemon has looked for work.
+final class ProbeCount: Sendable {
+    private let count = Atomic<UInt32>(0)
+
+    func next() -> UInt32 { count.wrappingAdd(1, ordering: .relaxed).oldValue }
 }
 
 /// The first statement of everything that a daemon writes.

@@ -6,16 +6,21 @@ extension PostgresStore {
     /// Long enough that asking costs the daemon next to nothing, short enough that no log of slow statements fills up.
     private static let longestWait = TimeSpan.milliseconds(100)
 
+    /// Sagas of earlier days, each a partition of its own, are looked for in every so many calls: at least twice a
+    /// second.
+    private static let callsPerWideLook: UInt32 = 4
+
     /// The server does the waiting. Nothing is locked or written, and no transaction lasts.
     public func waitForDueSagas(
         _ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan
     ) async throws(StoreError) -> Bool {
         do throws(PostgresError) {
             let result = try await pool.query(
-                "SELECT saga.wait_for_work($1, $2 * interval '1 us', $3 * interval '1 us')",
+                "SELECT saga.wait_for_work($1, $2 * interval '1 us', $3 * interval '1 us', $4)",
                 [
                     .int4(lease.daemon), .int8(interval.microseconds),
                     .int8(min(limit, Self.longestWait).microseconds),
+                    .bool(probes.next().isMultiple(of: Self.callsPerWideLook)),
                 ], timeout: timeout)
             return try result.rows.first?.decode(0, as: Bool.self) ?? false
         } catch {
@@ -61,20 +66,8 @@ extension PostgresStore {
                 lease,
                 [
                     PostgresStatement(
-                        """
-                        WITH due AS (
-                            SELECT id FROM saga.state WHERE owner IS NULL AND due_at <= now()
-                            ORDER BY owner, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
-                        ), changed AS (
-                            SELECT id FROM saga.state WHERE owner = $1 AND due_at <= now()
-                            ORDER BY owner, due_at LIMIT $3 FOR UPDATE SKIP LOCKED
-                        )
-                        UPDATE saga.state s SET owner = $1, due_at = NULL, unreadable = NULL, waits_for = NULL,
-                            waits_attempts = NULL, waits_since = NULL
-                        FROM (SELECT id FROM due UNION ALL SELECT id FROM changed) taken
-                        WHERE s.id = taken.id
-                        RETURNING s.id
-                        """, [.int4(lease.daemon), .int8(Int64(limit)), .int8(Int64(ownLimit))])
+                        "SELECT saga.claim($1, $2, $3)",
+                        [.int4(lease.daemon), .int8(Int64(limit)), .int8(Int64(ownLimit))])
                 ])
             let rows = results.first?.rows ?? []
             var ids: [SagaID] = []

@@ -18,7 +18,7 @@ extension PostgresStore {
                 // 57014: the role's statement_timeout, which a smaller batch may keep to.
                 let isTooSlow = error.kind == .timeout && !error.nothingWasSent
                 if isTooSlow || ["55P03", "57014"].contains(error.sqlState) { throw .blocked(error.description) }
-                guard error.sqlState == "23505", error.constraint == "event_pkey" else { throw StoreError(error) }
+                guard error.isTakenSequence else { throw StoreError(error) }
                 let found = try await taken(batch)
                 if found.isEmpty {
                     throw .unavailable("a sequence was taken by a transaction that isn't there any more")
@@ -156,6 +156,7 @@ struct CommitStatements {
             }
             awaited.append(service)
         }
+        guard let days = DayRange(batch.map(\.saga)) else { return nil }
         if sagas.isEmpty { return nil }
         return PostgresStatement(
             """
@@ -164,22 +165,23 @@ struct CommitStatements {
                 due_at = CASE
                     WHEN new.keeps THEN s.due_at
                     WHEN new.ended_at IS NOT NULL THEN NULL
-                    WHEN EXISTS (SELECT FROM saga.event e WHERE e.saga_id = s.id AND e.sequence = new.last_sequence + 1)
-                        THEN clock_timestamp()
+                    WHEN EXISTS (
+                        SELECT FROM saga.event e WHERE e.saga_id = s.id AND e.sequence = new.last_sequence + 1
+                            AND e.saga_id BETWEEN $11 AND $12) THEN clock_timestamp()
                     ELSE least(s.due_at, new.due_at)
                 END,
                 waits_for = new.waits_for, waits_attempts = new.waits_attempts, waits_since = new.waits_since
             FROM unnest($1::uuid[], $2::int2[], $3::bool[], $4::timestamptz[], $5::timestamptz[], $6::int4[],
                 $8::int4[], $9::int2[], $10::timestamptz[]) AS new (
                 id, status, keeps, due_at, ended_at, last_sequence, waits_for, waits_attempts, waits_since)
-            WHERE s.id = new.id AND s.owner = $7
+            WHERE s.id = new.id AND s.owner = $7 AND s.id BETWEEN $11 AND $12
             """,
             [
                 .uuidArray(sagas), .int2Array(statuses), .boolArray(keeps), .timestamptzArray(dueTimes),
                 .timestamptzArray(endTimes), .int4Array(lastSequences), .int4(lease.daemon),
                 .int4Array(awaited.map { $0?.id.number }),
                 .int2Array(awaited.map { $0.map { Int16(clamping: $0.attempts) } }),
-                .timestamptzArray(awaited.map { $0?.since.timestamp }),
+                .timestamptzArray(awaited.map { $0?.since.timestamp }), .uuid(days.first), .uuid(days.last),
             ])
     }
 }

@@ -70,23 +70,16 @@ extension PostgresStore {
     public func claimWaiting(
         _ lease: Lease, for service: ServiceID, limit: Int, fewestAttemptsFirst: Bool
     ) async throws(StoreError) -> [SagaID] {
-        let order = fewestAttemptsFirst ? "waits_for, waits_attempts, waits_since" : "waits_for, waits_since"
         do throws(PostgresError) {
             let results = try await fenced(
                 lease,
                 [
                     PostgresStatement(
-                        """
-                        WITH waiting AS (
-                            SELECT id FROM saga.state
-                            WHERE waits_for = $2 AND due_at IS NOT NULL AND owner IS NULL
-                            ORDER BY \(order) LIMIT $3 FOR UPDATE SKIP LOCKED
-                        )
-                        UPDATE saga.state s SET owner = $1, due_at = NULL, unreadable = NULL, waits_for = NULL,
-                            waits_attempts = NULL, waits_since = NULL
-                        FROM waiting WHERE s.id = waiting.id
-                        RETURNING s.id
-                        """, [.int4(lease.daemon), .int4(service.number), .int8(Int64(limit))])
+                        "SELECT saga.claim_waiting($1, $2, $3, $4)",
+                        [
+                            .int4(lease.daemon), .int4(service.number), .int8(Int64(limit)),
+                            .bool(fewestAttemptsFirst),
+                        ])
                 ])
             var ids: [SagaID] = []
             for row in results.first?.rows ?? [] { ids.append(SagaID(try row.decode(0, as: PostgresUUID.self))) }
