@@ -353,6 +353,30 @@ $$;
 COMMENT ON FUNCTION saga.apply_service(name text, url text, settings json, document json, force boolean) IS 'Enters a service, with document as its first state: ''created''. A known one gets these settings if forced: ''changed'' when they were others, else ''unchanged''.';
 
 --
+-- Name: awaited_services(); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.awaited_services() RETURNS TABLE(name text, url text)
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+    RETURN QUERY
+        SELECT s.name::text, s.url::text FROM saga.service s
+        WHERE EXISTS (SELECT FROM saga.state w WHERE w.waits_for = s.id AND w.due_at IS NOT NULL)
+        ORDER BY s.id;
+END
+$$;
+
+--
+-- Name: FUNCTION awaited_services(); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.awaited_services() IS 'The services that sagas in no daemon''s memory wait for.';
+
+--
 -- Name: cancel(text, text); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -763,7 +787,7 @@ BEGIN
         END;
     END LOOP;
     PERFORM set_config('lock_timeout', v_timeout, true);
-    PERFORM saga.aim_probe(at);
+    PERFORM saga.aim_probe();
     RETURN v_made;
 END
 $$;
@@ -2760,6 +2784,12 @@ GRANT ALL ON FUNCTION saga.apply_definition(saga text, digest bytea, document js
 
 REVOKE ALL ON FUNCTION saga.apply_service(name text, url text, settings json, document json, force boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION saga.apply_service(name text, url text, settings json, document json, force boolean) TO saga_operator;
+
+--
+-- Name: FUNCTION awaited_services(); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.awaited_services() FROM PUBLIC;
 
 --
 -- Name: FUNCTION cancel(id_or_key text, reason text); Type: ACL; Schema: saga; Owner: -

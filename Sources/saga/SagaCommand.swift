@@ -30,7 +30,9 @@ struct SagaCommand: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Setting up",
-                subcommands: [MigrateCommand.self, DoctorCommand.self, DemoCommand.self, BenchCommand.self]
+                subcommands: [
+                    MigrateCommand.self, DoctorCommand.self, PruneCommand.self, DemoCommand.self, BenchCommand.self,
+                ]
             ),
             CommandGroup(
                 name: "Definitions",

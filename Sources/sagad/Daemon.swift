@@ -16,6 +16,8 @@ struct DaemonSettings: Sendable {
     let connectTimeout: TimeSpan
     var alertURL: String?
     var alertHeaders: [String] = []
+    /// For how long ended sagas are kept; nil for good.
+    var retain: TimeSpan?
     let environment: [String: String]
     let currentDirectory: String
 }
@@ -30,6 +32,7 @@ actor Daemon {
     private var preparation: Task<Void, any Error>?
     private var engine: SagaEngine?
     private var alerts: Task<Void, Never>?
+    private var retention: Task<Void, Never>?
     private var isStopping = false
 
     init(
@@ -76,6 +79,7 @@ actor Daemon {
         isStopping = true
         preparation?.cancel()
         alerts?.cancel()
+        retention?.cancel()
         await engine?.drain()
     }
 
@@ -172,6 +176,10 @@ actor Daemon {
         )
         let alerts = Task { await alertServices.run() }
         self.alerts = alerts
+        let keeper = RetentionKeeper(
+            store: PostgresStore(pool: pool), age: settings.retain, clock: ContinuousClock(), logger: logger)
+        let retention = Task { await keeper.run() }
+        self.retention = retention
         let target = ConnectionTarget(connectionString).description
         let ready = Task { [logger] in
             await engine.waitUntilReady()
@@ -181,7 +189,9 @@ actor Daemon {
         self.engine = nil
         await ready.value
         alerts.cancel()
+        retention.cancel()
         await alerts.value
+        await retention.value
         await invoker.shutdown()
         await pool.close()
         logger.info("stopped")

@@ -2,6 +2,7 @@ import Logging
 import PostgresClient
 import SagaCore
 import SagaDatabase
+import SagaEngine
 import SagaHTTP
 import SagaPostgres
 
@@ -90,6 +91,8 @@ struct DatabasePreparation {
         do {
             let (from, to) = try await Migrator(pool: pool, logger: logger).migrate()
             if from != to { logger.info("the schema is up to date", metadata: ["from": "\(from)", "to": "\(to)"]) }
+            // A role that runs sagas may lack the right to: then they go into the default partition.
+            _ = try? await PartitionDesk(pool: pool).ensure(days: RetentionKeeper.daysAhead)
         } catch MigrationError.failed(_, _, let cause) where Self.isPassing(cause) {
             throw cause
         } catch let error as MigrationError {

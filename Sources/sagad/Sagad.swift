@@ -66,6 +66,14 @@ struct Sagad: AsyncParsableCommand {
     )
     var alertHeader: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "How long ended sagas are kept, such as 30d; then whole days of them are dropped. (default: for good)",
+            valueName: "duration"
+        )
+    )
+    var retain: DurationOption?
+
     func validate() throws {
         guard (1...100_000).contains(concurrency) else { throw ValidationError("--concurrency is 1 to 100000") }
         guard connectTimeout.span > .zero else { throw ValidationError("--connect-timeout is more than 0") }
@@ -87,6 +95,7 @@ struct Sagad: AsyncParsableCommand {
                 connectTimeout: connectTimeout.span,
                 alertURL: alertURL,
                 alertHeaders: alertHeader,
+                retain: retain?.span,
                 environment: process.environment,
                 currentDirectory: FileManager.default.currentDirectoryPath
             ),

@@ -40,7 +40,9 @@ import Testing
         #expect(help.status == 0)
         #expect(help.error == "")
         for command in [
-            "migrate", "doctor", "validate", "apply", "start", "status", "list", "events", "watch", "cancel", "retry", "resolve",
+            "migrate", "doctor", "prune", "validate", "apply", "start", "status", "list", "events", "watch", "cancel",
+            "retry",
+            "resolve",
             "terminate", "compensate", "pause", "resume", "graph", "init", "schema",
             "simulate", "test",
         ] {
@@ -73,7 +75,7 @@ import Testing
     @Test func databaseThatCantBeReachedIs69() async throws {
         let program = try await SagaProgram.make(isMigrated: false)
         for command in [
-            ["list"], ["status"], ["migrate"], ["start", "order"], ["apply", "sagas"], ["graph", "order"],
+            ["list"], ["status"], ["migrate"], ["prune"], ["start", "order"], ["apply", "sagas"], ["graph", "order"],
         ] {
             let run = try await program.start(
                 command,

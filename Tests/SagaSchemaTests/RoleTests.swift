@@ -14,10 +14,10 @@ import Testing
         ["sagas", "steps", "events", "daemons", "breakers"].map { "SELECT * FROM saga.\($0)" }
         + [
             "migration", "definition", "current_definition", "daemon", "state", "event", "key", "alert", "service",
-            "breaker_event",
+            "breaker_event", "dropped",
         ].map {
             "SELECT * FROM saga.\($0)"
-        }
+        } + ["SELECT * FROM saga.retention('30 days')"]
     static let steers = [
         "SELECT saga.append_operator_event(saga.start('order'), 1, 18::smallint, '{}')",
         "SELECT saga.apply_definition('trip', sha256('trip'), '{}', true)",
@@ -32,7 +32,11 @@ import Testing
         "UPDATE saga.state SET paused = true", "DELETE FROM saga.key", "UPDATE saga.daemon SET epoch = 2",
         "SELECT saga.fence(1, 1)", "SELECT saga.accept('order', '{}', '{}', NULL, NULL)", "SELECT saga.grant_roles()",
         "SELECT saga.wait_for_work(1, '1 ms', '0')", "INSERT INTO saga.alert (event) VALUES ('{}')",
-        "DELETE FROM saga.alert", "UPDATE saga.service SET state = 'CLOSED'", "DELETE FROM saga.breaker_event",
+        "DELETE FROM saga.alert", "SELECT saga.ensure_partitions()", "SELECT saga.drop_partition('default', '0')",
+        "SELECT saga.drop_breaker_events('0')", "SELECT saga.claim(1, 1, 1)",
+        "SELECT saga.claim_waiting(1, 1, 1, false)", "SELECT saga.wait_for_work(1, '1 ms', '0', true)",
+        "DROP TABLE saga.state_default", "DELETE FROM saga.event_default", "UPDATE saga.service SET state = 'CLOSED'",
+        "DELETE FROM saga.breaker_event",
     ]
 
     @Test(arguments: [

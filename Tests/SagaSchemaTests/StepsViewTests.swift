@@ -107,8 +107,8 @@ import Testing
             let id = try await fixture.start("s")
 
             let plan = try await fixture.plan("SELECT * FROM saga.steps WHERE saga_id = '\(id)'")
-            #expect(plan.contains("state_pkey"))
-            #expect(plan.contains("event_pkey"))
+            #expect(plan.contains("state_default_pkey"))
+            #expect(plan.contains("event_default_pkey"))
             #expect(!plan.contains("Seq Scan on state"))
             #expect(!plan.contains("Seq Scan on event"))
         }

@@ -106,7 +106,7 @@ import Testing
                     + "('018f4e5a-0000-7000-8000-00000000000a', 1, 2, now())"
             )
 
-            #expect([refusal?.sqlState, refusal?.constraint] == ["23505", "event_pkey"])
+            #expect([refusal?.sqlState, refusal?.constraint] == ["23505", "event_default_pkey"])
         }
     }
 
@@ -118,7 +118,7 @@ import Testing
             try await fixture.rows(
                 """
                 SELECT oid::regclass::text AS name FROM pg_class
-                WHERE relnamespace = 'saga'::regnamespace AND relkind IN ('r', 'v')
+                WHERE relnamespace = 'saga'::regnamespace AND relkind IN ('r', 'p', 'v')
                     AND obj_description(oid, 'pg_class') IS NULL
                 UNION ALL
                 SELECT oid::regprocedure::text FROM pg_proc

@@ -37,7 +37,7 @@ import Testing
                 ) == """
                     Limit
                       ->  LockRows
-                            ->  Index Scan using state_work on state
+                            ->  Index Scan using state_default_work on state_default state
                                   Index Cond: ((owner IS NULL) AND (due_at <= statement_timestamp()))
                     """
             )
@@ -54,7 +54,7 @@ import Testing
                 """
             )
 
-            #expect(plan.contains("state_work"))
+            #expect(plan.contains("state_default_work"))
             #expect(plan.contains("Index Cond: ((owner = 2) AND (due_at <= statement_timestamp()))"))
         }
     }
@@ -70,7 +70,7 @@ import Testing
                 return try rows.map { try $0.decode(0, as: String.self) }.joined(separator: "\n")
             }
 
-            #expect(plan.contains("state_work"))
+            #expect(plan.contains("state_default_work"))
             #expect(plan.contains("(owner = $1)"))
             #expect(!plan.contains("Seq Scan"))
         }
@@ -82,14 +82,14 @@ import Testing
         try await SchemaFixture.run(in: try await populated()) { fixture async throws in
             try await fixture.pool.execute(
                 script: """
-                    ALTER TABLE saga.state SET (autovacuum_enabled = false);
+                    ALTER TABLE saga.state_default SET (autovacuum_enabled = false);
                     UPDATE saga.state SET status = 1, owner = NULL, due_at = now() - interval '1 hour', ended_at = NULL;
                     ANALYZE saga.state;
                     UPDATE saga.state SET status = 5, due_at = NULL, ended_at = now();
                     """
             )
-            let scans = PostgresStatement("SELECT pg_stat_get_xact_numscans('saga.state'::regclass)")
-            let wait = PostgresStatement("SELECT saga.wait_for_work(1, '1 ms', '5 ms')")
+            let scans = PostgresStatement("SELECT pg_stat_get_xact_numscans('saga.state_default'::regclass)")
+            let wait = PostgresStatement("SELECT saga.wait_for_work(1, '1 ms', '5 ms', true)")
             let results = try await fixture.pool.transaction([scans, wait, scans])
 
             #expect(try results[1].rows[0].decode(0, as: Bool.self) == false)
@@ -97,13 +97,14 @@ import Testing
         }
     }
 
-    @Test func waitingForWorkFindsWhatIsNobodysAndItsOwn() async throws {
+    @Test(arguments: [true, false])
+    func waitingForWorkFindsWhatIsNobodysAndItsOwn(_ wide: Bool) async throws {
         try await SchemaFixture.run { fixture async throws in
             try await fixture.define("order")
             let id = try await fixture.start("order")
             func found(by daemon: Int, after sql: String) async throws -> String {
                 _ = try await fixture.pool.query("UPDATE saga.state SET \(sql) WHERE id = '\(id)'")
-                return try await fixture.value("SELECT saga.wait_for_work(\(daemon), '1 ms', '0') AS found")
+                return try await fixture.value("SELECT saga.wait_for_work(\(daemon), '1 ms', '0', \(wide)) AS found")
             }
 
             #expect(try await found(by: 1, after: "owner = owner") == "true")
@@ -117,7 +118,7 @@ import Testing
     @Test func waitingForWorkEndsWhenSomethingIsDue() async throws {
         try await SchemaFixture.run { fixture async throws in
             try await fixture.define("order")
-            async let found = fixture.value("SELECT saga.wait_for_work(1, '1 ms', '1 minute') AS found")
+            async let found = fixture.value("SELECT saga.wait_for_work(1, '1 ms', '1 minute', false) AS found")
             _ = try await fixture.start("order")
             #expect(try await found == "true")
         }
@@ -145,14 +146,14 @@ import Testing
                 try await fixture.rows(
                     "SELECT indexdef FROM pg_indexes WHERE schemaname = 'saga' AND tablename = 'state' ORDER BY 1"
                 ) == [
-                    "CREATE INDEX state_waits_attempts ON saga.state USING btree "
+                    "CREATE INDEX state_waits_attempts ON ONLY saga.state USING btree "
                         + "(waits_for, waits_attempts, waits_since) "
                         + "WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL))",
-                    "CREATE INDEX state_waits_since ON saga.state USING btree (waits_for, waits_since) "
+                    "CREATE INDEX state_waits_since ON ONLY saga.state USING btree (waits_for, waits_since) "
                         + "WHERE ((waits_for IS NOT NULL) AND (due_at IS NOT NULL))",
-                    "CREATE INDEX state_work ON saga.state USING btree (owner, due_at) "
+                    "CREATE INDEX state_work ON ONLY saga.state USING btree (owner, due_at) "
                         + "WHERE ((owner IS NOT NULL) OR (due_at IS NOT NULL))",
-                    "CREATE UNIQUE INDEX state_pkey ON saga.state USING btree (id)",
+                    "CREATE UNIQUE INDEX state_pkey ON ONLY saga.state USING btree (id)",
                 ]
             )
             try await fixture.define("order")
@@ -165,7 +166,7 @@ import Testing
                 return try await connection.query(
                     "SELECT pg_stat_get_xact_tuples_updated(c) || ' updated, ' || "
                         + "pg_stat_get_xact_tuples_hot_updated(c) || ' hot' "
-                        + "FROM (SELECT 'saga.state'::regclass::oid AS c) t"
+                        + "FROM (SELECT 'saga.state_default'::regclass::oid AS c) t"
                 ).rows[0].decode(0, as: String.self)
             }
             #expect(line == "4 updated, 4 hot")

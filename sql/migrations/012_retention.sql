@@ -206,7 +206,7 @@ BEGIN
         END;
     END LOOP;
     PERFORM set_config('lock_timeout', v_timeout, true);
-    PERFORM saga.aim_probe(at);
+    PERFORM saga.aim_probe();
     RETURN v_made;
 END
 $$;
@@ -508,12 +508,25 @@ COMMENT ON FUNCTION saga.claim_waiting(integer, integer, bigint, boolean) IS
     'Makes sagas that wait for a service a daemon''s, at most so many: those with the fewest attempts first, to probe '
     'it, or else those that wait longest. Skips what another daemon is taking.';
 
+CREATE FUNCTION saga.awaited_services() RETURNS TABLE (name text, url text) LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    RETURN QUERY
+        SELECT s.name::text, s.url::text FROM saga.service s
+        WHERE EXISTS (SELECT FROM saga.state w WHERE w.waits_for = s.id AND w.due_at IS NOT NULL)
+        ORDER BY s.id;
+END
+$$;
+
+COMMENT ON FUNCTION saga.awaited_services() IS 'The services that sagas in no daemon''s memory wait for.';
+
 REVOKE ALL ON FUNCTION saga.id_floor(timestamptz), saga.id_time(uuid), saga.partitions(),
     saga.add_partition(text, text), saga.ensure_partitions(integer, timestamptz), saga.retention(interval),
     saga.drop_partition(text, interval, interval), saga.refuse_change_but_retention(),
     saga.drop_breaker_events(interval), saga.aim_probe(timestamptz),
     saga.wait_for_work(integer, interval, interval, boolean), saga.claim(integer, bigint, bigint),
-    saga.claim_waiting(integer, integer, bigint, boolean) FROM PUBLIC;
+    saga.claim_waiting(integer, integer, bigint, boolean), saga.awaited_services() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION saga.grant_roles() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

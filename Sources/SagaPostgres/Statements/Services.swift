@@ -52,12 +52,7 @@ extension PostgresStore {
 
     public func awaitedServices() async throws(StoreError) -> [Service] {
         do throws(PostgresError) {
-            let result = try await pool.query(
-                """
-                SELECT s.name, s.url FROM saga.service s
-                WHERE EXISTS (SELECT FROM saga.state w WHERE w.waits_for = s.id AND w.due_at IS NOT NULL)
-                ORDER BY s.id
-                """, timeout: timeout)
+            let result = try await pool.query("SELECT name, url FROM saga.awaited_services()", timeout: timeout)
             var services: [Service] = []
             for row in result.rows { services.append(Service(name: try row.decode(0), url: try row.decode(1))) }
             return services

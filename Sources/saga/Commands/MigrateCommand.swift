@@ -1,6 +1,7 @@
 import ArgumentParser
 import JSON
 import Logging
+import SagaEngine
 import SagaPostgres
 
 /// `saga migrate`: brings the schema up to date.
@@ -8,7 +9,10 @@ struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",
         abstract: "Bring the database's schema up to date.",
-        discussion: "Safe to run at any time and by several at once; sagad does it too when it starts."
+        discussion: """
+            Makes the partitions of the days to come, too. Safe to run at any time and by several at once; sagad does it \
+            when it starts.
+            """
     )
 
     @OptionGroup var database: DatabaseOptions
@@ -20,7 +24,9 @@ struct MigrateCommand: AsyncParsableCommand {
                 pool: pool,
                 logger: Logger(label: "saga", factory: { _ in SwiftLogNoOpLogHandler() })
             )
-            return try await migrator.migrate()
+            let versions = try await migrator.migrate()
+            try await PartitionDesk(pool: pool).ensure(days: RetentionKeeper.daysAhead)
+            return versions
         }
         if format.isJSON {
             var writer = JSONWriter()

@@ -49,7 +49,7 @@ struct FilterOptions: ParsableArguments {
         SagaFilter(saga: saga, statuses: status, step: step, error: error, since: since, until: until, limit: limit)
     }
 
-    @Sendable private static func span(_ text: String) throws -> TimeSpan {
+    @Sendable static func span(_ text: String) throws -> TimeSpan {
         do throws(DurationError) { return try TimeSpan(parsing: text) } catch {
             throw ValidationError(error.description)
         }

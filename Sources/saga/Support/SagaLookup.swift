@@ -7,10 +7,9 @@ extension SagaReader {
     ///
     /// - Throws: `CommandFailure` when there is none, `PostgresError`.
     func require(_ idOrKey: String) async throws -> SagaID {
-        guard let id = try await find(idOrKey) else {
-            throw CommandFailure("no saga has the id or key \"\(idOrKey)\"")
-        }
-        return id
+        if let id = try await find(idOrKey) { return id }
+        if let dropped = try await dropped(idOrKey) { throw Self.failure(dropped, idOrKey) }
+        throw CommandFailure("no saga has the id or key \"\(idOrKey)\"")
     }
 
     /// The saga that the user named, whole.
@@ -21,5 +20,17 @@ extension SagaReader {
             throw CommandFailure("no saga has the id or key \"\(idOrKey)\"")
         }
         return record
+    }
+
+    /// What only a key or the time in an id still tells.
+    private static func failure(_ dropped: DroppedSaga, _ idOrKey: String) -> CommandFailure {
+        if SagaID(idOrKey) == nil {
+            return CommandFailure(
+                "the saga of key \"\(idOrKey)\" (\(dropped.id), started \(dropped.startedAt.text)) has ended, and its "
+                    + "history was dropped by retention")
+        }
+        return CommandFailure(
+            "no saga has the id \(dropped.id) any more: all that were started on \(dropped.startedAt.text.prefix(10)) "
+                + "have ended, and their histories were dropped by retention")
     }
 }
