@@ -34,14 +34,26 @@ public struct RunChecks: Sendable {
         let standing = Set(result.books.standing.map(\.step))
         switch result.status {
         case .compensated:
-            return definition.steps.filter { standing.contains($0.name) && $0.compensation != nil }
-                .map { "\($0.name) still has its effect, though the saga is compensated" }
+            return definition.steps.enumerated().filter { index, step in
+                standing.contains(step.name) && isUndone(step, at: index)
+            }.map { "\($0.element.name) still has its effect, though the saga is compensated" }
         case .completed:
             return definition.steps.enumerated().filter { index, step in
                 hasEffect(step) && !result.state.steps[index].isSkipped && !standing.contains(step.name)
             }.map { "\($0.element.name) has no effect, though the saga is completed" }
         case .pending, .running, .compensating, .stuck, .terminated: return []
         }
+    }
+
+    /// Whether a compensated saga can't leave the step's effect: a call undoes it, or there is no compensation since the
+    /// step is the pivot or comes after it, and then the saga must complete.
+    private func isUndone(_ step: Step, at index: Int) -> Bool {
+        if let compensation = step.compensation {
+            if case .http = compensation.kind { return true }
+            return false
+        }
+        guard let pivot = definition.pivot else { return false }
+        return index == pivot || definition.graph.descendants[pivot].contains(index)
     }
 
     private func hasEffect(_ step: Step) -> Bool {

@@ -70,6 +70,14 @@ import Testing
                 == ["b still has its effect, though the saga is compensated"])
     }
 
+    /// Who says that nothing is to be called keeps the effect; past a pivot nobody has to say so.
+    @Test func whatNoCallUndoesMayStay() throws {
+        let refusal = SimulationScript(rules: [.init(.init("b"), reply: .status(422, error: "No"))])
+        let kept = try definition("\(step("a", undo: #"{"noop": {}}"#)), \(step("b"))")
+        #expect(
+            try RunChecks(SimulatedRun(kept, input: .null, script: refusal).run(), definition: kept).problems == [])
+    }
+
     @Test func anEffectIsMissing() throws {
         #expect(
             try problems(completed()) { $0.books.standing.removeFirst() }
