@@ -23,8 +23,15 @@ public struct RunChecks: Sendable {
 
     private var endProblems: [String] {
         switch result.ending {
-        case .stuck where result.state.stuckOn == nil: ["the saga is stuck, and doesn't say on what"]
-        case .ended, .stuck: []
+        case .stuck:
+            switch result.state.stuckOn {
+            case nil: ["the saga is stuck, and doesn't say on what"]
+            // No participant has refused anything: the definition asks for a value that isn't there.
+            case .some(let failure) where failure.error == EngineError.expression:
+                ["the saga is stuck on an expression of \(failure.step.map { definition.steps[$0].name } ?? "its own")"]
+            case .some: []
+            }
+        case .ended: []
         case .waiting: ["the saga waits for ever as \(result.status.name)"]
         case .horizon: ["the saga comes to no end"]
         }

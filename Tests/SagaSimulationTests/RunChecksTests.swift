@@ -61,6 +61,18 @@ import Testing
             try problems(stuck()) { $0.state.stuckOn = nil } == ["the saga is stuck, and doesn't say on what"])
     }
 
+    /// Whose answer was lost has no output, and its undo needs it.
+    @Test func stuckOnAnExpression() throws {
+        let definition = try definition(
+            step("b", undo: #"{"http": {"service": "s", "path": "/", "body": "${ steps.b.output.n + 1 }"}}"#))
+        let lost = try SimulatedRun(
+            definition, input: .null, script: SimulationScript(rules: [.init(.init("b"), reply: .lost)])
+        ).run()
+        #expect(
+            RunChecks(lost, definition: definition).problems
+                == ["the saga is stuck on an expression of b"])
+    }
+
     // MARK: Effects
 
     @Test func anEffectIsLeft() throws {
