@@ -186,7 +186,9 @@ public struct FaultMatrix: Sendable {
             definition, input: input, script: SimulationScript(rules: rules, outputs: outputs), seed: seed)
     }
 
-    /// A run that undoes the step: `turning` refuses; if it is that step itself, its answer is lost. nil without any.
+    /// A run that undoes the step; nil when nothing can turn the saga.
+    ///
+    /// `turning` refuses; if it is that step itself, its answer is lost.
     func turned(behind index: Int, by turning: Int?) -> SimulatedRun? {
         guard let turning else { return nil }
         var run = undisturbed

@@ -311,7 +311,8 @@ private func story(
 
     @Test func aPersonActsAfterALongRest() throws {
         let run = try SimulatedRun(
-            Samples.list(["a", "b"]), input: .null, script: SimulationScript(rules: [Rule(Target("a"), delay: .seconds(2))]),
+            Samples.list(["a", "b"]), input: .null,
+            script: SimulationScript(rules: [Rule(Target("a"), delay: .seconds(2))]),
             signals: [.init(at: .seconds(1), .pause), .init(at: .minutes(8_640), .resume)]
         ).run()
         #expect(
