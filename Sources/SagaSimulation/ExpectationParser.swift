@@ -167,7 +167,10 @@ struct ExpectationParser {
         guard let reader = ObjectReader(node, "an expected step", keys: Self.stepKeys, log: log) else { return nil }
         if let status = reader["status"] { _ = word(status, "`status`", words) }
         if let compensation = reader["compensation"], compensation.kind != .null {
-            _ = ObjectReader(compensation, "`compensation`", keys: Self.compensationKeys, log: log)
+            let reader = ObjectReader(compensation, "`compensation`", keys: Self.compensationKeys, log: log)
+            if let status = reader?["status"], status.kind != .null {
+                _ = word(status, "`status`", CompensationStatus.allCases.map(\.rawValue))
+            }
         }
         return members(reader, Self.stepKeys)
     }

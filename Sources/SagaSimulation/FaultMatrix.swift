@@ -46,6 +46,18 @@ public struct FaultMatrix: Sendable {
         /// The run without the fault.
         let ground: SimulatedRun
         let site: FaultSite
+        /// Of the matrix.
+        let turning: Int?
+    }
+
+    /// What came of all.
+    public struct Outcome: Sendable {
+        /// The run in which nothing goes wrong.
+        public let undisturbed: SimulationResult
+        /// Steps in the order of the file, actions first, faults in the order of `Fault`.
+        public let cases: [Case]
+        /// The operations that call a service and have no case, since no run comes to them.
+        public let untried: [SimulationScript.Target]
     }
 
     /// Calls its second argument with each number from zero up to its first one, in any order and on any threads, and
@@ -69,15 +81,22 @@ public struct FaultMatrix: Sendable {
         self.outputs = outputs ?? StandInOutputs.of(definition)
         self.seed = seed
         let timeouts = definition.steps.flatMap { [$0.action, $0.compensation] }.compactMap { $0?.timeout.microseconds }
-        pace = TimeSpan(microseconds: min(1_000_000, (timeouts.min() ?? 0) / 2))
+        var pace = min(1_000_000, (timeouts.min() ?? 0) / 2)
+        // With a second a call a deadline that is short, but long enough, would pass by itself.
+        if let deadline = definition.deadline {
+            pace = min(pace, deadline.microseconds / Int64(definition.steps.count + 1))
+        }
+        self.pace = TimeSpan(microseconds: pace)
     }
 
-    /// Runs all of them: steps in the order of the file, actions first, faults in the order of `Fault`.
+    /// Runs all of them.
     ///
     /// Calls that aren't made when nothing else goes wrong, such as those of a step that is skipped, have none.
     /// - Parameter spread: what the runs are made on; the result is the same on any.
     /// - Throws: as `SimulatedRun.run`.
-    public func run(on spread: Spread = oneByOne) throws(SimulationFault) -> [Case] {
+    public func run(on spread: Spread = oneByOne) throws(SimulationFault) -> Outcome {
+        let calm = try undisturbed.run()
+        let turning = turning(in: calm)
         var targets: [OperationReference] = []
         for side in OperationSide.allCases {
             for index in definition.steps.indices {
@@ -87,18 +106,24 @@ public struct FaultMatrix: Sendable {
         }
         let operations = targets
         let grounds = try FaultMatrix.all(operations.count, on: spread) { number throws(SimulationFault) in
-            try ground(of: operations[number])
+            let operation = operations[number]
+            if operation.side == .action { return ground(undisturbed, calm, at: operation) }
+            guard let run = turned(behind: operation.step, by: turning) else { return nil }
+            return ground(run, try run.run(), at: operation)
         }
         let singles = grounds.compactMap(\.self).flatMap { ground in
             Fault.allCases.filter { isPossible($0, at: ground.site) }.map { (ground: ground, fault: $0) }
         }
-        return try FaultMatrix.all(singles.count, on: spread) { number throws(SimulationFault) in
+        let cases = try FaultMatrix.all(singles.count, on: spread) { number throws(SimulationFault) in
             let (ground, fault) = singles[number]
             let result = try laying(fault, at: ground.site, on: ground.run).run()
             return Case(
                 target: ground.site.target, fault: fault, result: result,
-                problems: RunChecks(result, definition: definition).problems, ground: ground.run, site: ground.site)
+                problems: RunChecks(result, definition: definition).problems, ground: ground.run, site: ground.site,
+                turning: turning)
         }
+        let untried = zip(operations, grounds).filter { $1 == nil }.map { target(of: $0.0) }
+        return Outcome(undisturbed: calm, cases: cases, untried: untried)
     }
 
     /// The results in the order of their numbers, whatever the order in which they come; of several faults the first.
@@ -127,14 +152,29 @@ public struct FaultMatrix: Sendable {
         let site: FaultSite
     }
 
-    private func ground(of operation: OperationReference) throws(SimulationFault) -> Ground? {
-        let run = operation.side == .action ? undisturbed : turned(behind: operation.step)
-        let target = SimulationScript.Target(definition.steps[operation.step].name, operation.side)
-        let result = try run.run()
+    private func target(of operation: OperationReference) -> SimulationScript.Target {
+        SimulationScript.Target(definition.steps[operation.step].name, operation.side)
+    }
+
+    /// nil when the run doesn't make the call.
+    private func ground(_ run: SimulatedRun, _ result: SimulationResult, at operation: OperationReference) -> Ground? {
         let events = result.decodedEvents(of: definition)
-        guard let site = FaultSite(target, attempt: 1, in: result.calls, events, of: definition), site.isAnswered
+        guard let site = FaultSite(target(of: operation), attempt: 1, in: result.calls, events, of: definition),
+            site.isAnswered
         else { return nil }
         return Ground(run: run, site: site)
+    }
+
+    /// The step whose refusal undoes the most: the last one called that doesn't come after the pivot; nil without any.
+    ///
+    /// - Parameter result: the undisturbed run's.
+    private func turning(in result: SimulationResult) -> Int? {
+        var past: [Int] = []
+        if let pivot = definition.pivot, !result.state.steps[pivot].isSkipped {
+            past = definition.graph.descendants[pivot]
+        }
+        return result.calls.last { $0.target.side == .action && !past.contains($0.call.operation.step) }?.call.operation
+            .step
     }
 
     /// The run in which nothing goes wrong.
@@ -146,13 +186,12 @@ public struct FaultMatrix: Sendable {
             definition, input: input, script: SimulationScript(rules: rules, outputs: outputs), seed: seed)
     }
 
-    /// A run that undoes the step: the pivot, else the last call, refuses; if it is that step's own, its answer is lost.
-    func turned(behind index: Int) -> SimulatedRun {
+    /// A run that undoes the step; nil when nothing can turn the saga.
+    ///
+    /// `turning` refuses; if it is that step itself, its answer is lost.
+    func turned(behind index: Int, by turning: Int?) -> SimulatedRun? {
+        guard let turning else { return nil }
         var run = undisturbed
-        let last = definition.steps.lastIndex { step in
-            if case .http? = step.action?.kind { true } else { false }
-        }
-        guard let turning = definition.pivot ?? last else { return run }
         let target = SimulationScript.Target(definition.steps[turning].name)
         let refusal = SimulationScript.Reply.status(422, error: "Refused")
         if turning != index {

@@ -141,7 +141,7 @@ public struct FaultPairs: Sendable {
     private static func turned(
         _ single: FaultMatrix.Case, behind step: Int, _ matrix: FaultMatrix
     ) throws(SimulationFault) -> [Pair] {
-        let ground = matrix.turned(behind: step)
+        guard let ground = matrix.turned(behind: step, by: single.turning) else { return [] }
         let undisturbed = try ground.run()
         let events = undisturbed.decodedEvents(of: matrix.definition)
         guard

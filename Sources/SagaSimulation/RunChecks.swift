@@ -23,8 +23,15 @@ public struct RunChecks: Sendable {
 
     private var endProblems: [String] {
         switch result.ending {
-        case .stuck where result.state.stuckOn == nil: ["the saga is stuck, and doesn't say on what"]
-        case .ended, .stuck: []
+        case .stuck:
+            switch result.state.stuckOn {
+            case nil: ["the saga is stuck, and doesn't say on what"]
+            // No participant has refused anything: the definition asks for a value that isn't there.
+            case .some(let failure) where failure.error == EngineError.expression:
+                ["the saga is stuck on an expression of \(failure.step.map { definition.steps[$0].name } ?? "its own")"]
+            case .some: []
+            }
+        case .ended: []
         case .waiting: ["the saga waits for ever as \(result.status.name)"]
         case .horizon: ["the saga comes to no end"]
         }
@@ -34,14 +41,26 @@ public struct RunChecks: Sendable {
         let standing = Set(result.books.standing.map(\.step))
         switch result.status {
         case .compensated:
-            return definition.steps.filter { standing.contains($0.name) && $0.compensation != nil }
-                .map { "\($0.name) still has its effect, though the saga is compensated" }
+            return definition.steps.enumerated().filter { index, step in
+                standing.contains(step.name) && isUndone(step, at: index)
+            }.map { "\($0.element.name) still has its effect, though the saga is compensated" }
         case .completed:
             return definition.steps.enumerated().filter { index, step in
                 hasEffect(step) && !result.state.steps[index].isSkipped && !standing.contains(step.name)
             }.map { "\($0.element.name) has no effect, though the saga is completed" }
         case .pending, .running, .compensating, .stuck, .terminated: return []
         }
+    }
+
+    /// Whether a compensated saga can't leave the step's effect: a call undoes it, or there is no compensation since the
+    /// step is the pivot or comes after it, and then the saga must complete.
+    private func isUndone(_ step: Step, at index: Int) -> Bool {
+        if let compensation = step.compensation {
+            if case .http = compensation.kind { return true }
+            return false
+        }
+        guard let pivot = definition.pivot else { return false }
+        return index == pivot || definition.graph.descendants[pivot].contains(index)
     }
 
     private func hasEffect(_ step: Step) -> Bool {

@@ -7,6 +7,8 @@ import SagaEngine
 actor SimulationRoom {
     /// Before the saga starts, so that a daemon is there and waits.
     private static let warmUp = TimeSpan.seconds(1)
+    /// When only time passes for longer, no daemon is there until shortly before its end.
+    private static let shortestRest = TimeSpan.minutes(1)
 
     private struct Daemon {
         let engine: SagaEngine
@@ -100,9 +102,32 @@ actor SimulationRoom {
                 continue
             }
             if plan.isEmpty, let ending = await ending(of: saga) { return ending }
-            await clock.watch(until: min(end, plan.first.map { clockTime($0.at) } ?? end), since: rings)
+            let next = min(end, plan.first.map { clockTime($0.at) } ?? end)
+            if let due = await restEnd(of: saga, before: next) {
+                await rest(until: due)
+            } else {
+                await clock.watch(until: next, since: rings)
+            }
         }
         return await ending(of: saga) ?? .horizon
+    }
+
+    /// Until when only time passes for the saga and no daemon need be there; nil if that isn't long.
+    private func restEnd(of saga: SagaID, before next: Int64) async -> Int64? {
+        guard let row = await store.row(saga), row.owner == nil, await participant.callsInFlight == 0,
+            await store.awaiting(saga) == nil
+        else { return nil }
+        let due = row.dueAt.map { ($0 - origin).microseconds } ?? .max
+        let end = min(due, next) - SimulationRoom.warmUp.microseconds
+        return end - clock.now() > SimulationRoom.shortestRest.microseconds ? end : nil
+    }
+
+    /// The daemon stops as one that is told to, and another starts in time: what a daemon does every second while it
+    /// waits would be most of the work of a run that takes days.
+    private func rest(until due: Int64) async {
+        if let daemon = daemons.last, !daemon.life.isDead { await daemon.engine.drain() }
+        await clock.sleep(until: due)
+        launchDaemon()
     }
 
     private enum Act {

@@ -94,7 +94,7 @@ import Testing
             run
                 == Run(
                     1,
-                    #"{"runs":0,"problems":0,"cases":[],"scenarios":["#
+                    #"{"runs":0,"problems":0,"cases":[],"undisturbed":[],"scenarios":["#
                         + #"{"file":"sagas/tests/order.test.json","line":2,"saga":"order","name":"all goes well","#
                         + #""passed":true,"status":"completed","ending":"ended","durationMs":0,"differences":[],"problems":[]},"#
                         + #"{"file":"sagas/tests/order.test.json","line":3,"saga":"order","name":"declined","#
@@ -137,6 +137,22 @@ import Testing
         #expect(
             try await program.run("test", "sagas/order.json", "--input", "{}")
                 == Run(1, error: "saga: the input breaks the schema of order: the input has no `n`\n"))
+        try program.write(#"{"input": {"n": 1}, "scenarios": ["#, to: "sagas/tests/order.test.json")
+        #expect(
+            try await program.run("test", "sagas/order.json")
+                == Run(
+                    1,
+                    error: "sagas/tests/order.test.json:1:35: error: expected a value, found the end of the text\n"))
+        #expect(
+            try await program.run("test", "sagas/order.json", "--input", #"{"n": 1}"#)
+                == Run(0, "order: 0 runs, no problem\n"))
+        try program.write(
+            #"{"definition": "../transfer.json", "input": {"n": 1}, "scenarios": []}"#,
+            to: "sagas/tests/order.test.json")
+        #expect(try await program.run("test", "sagas/order.json").status == 1)
+        try program.write(
+            #"{"input": {"n": 1}, "scenarios": [{"name": "o", "expect": {"output": 1.0}}]}"#,
+            to: "sagas/tests/order.test.json")
         let both = try await program.run("test", "sagas/tests")
         #expect(both == Run(0, "ok      o\nsagas/tests/order.test.json: 1 scenario, all as expected\n"))
         try FileManager.default.removeItem(atPath: program.folder + "/sagas")

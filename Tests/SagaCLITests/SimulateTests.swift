@@ -227,7 +227,10 @@ import Testing
         try program.write(#"{"saga": "b", "steps": [{"name": "s", "action": {"noop": {}}}]}"#, to: "b.json")
         #expect(
             try await program.run("test", "b.json", "--format", "json")
-                == Run(0, #"{"runs":0,"problems":0,"cases":[],"scenarios":[]}"# + "\n"))
+                == Run(
+                    0,
+                    #"{"runs":0,"problems":0,"cases":[],"undisturbed":[{"saga":"b","status":"completed","ending":"ended","#
+                        + #""durationMs":0,"untried":[]}],"scenarios":[]}"# + "\n"))
         #expect(try await program.run("test", "b.json") == Run(0, "b: 0 runs, no problem\n"))
         #expect(
             try await program.run("test", "nowhere")
@@ -374,6 +377,50 @@ import Testing
     }
 
     /// `docs/testing.md` shows what really comes.
+    @Test func aSagaThatFailsByItselfIsAProblem() async throws {
+        let program = try await SagaProgram.make(isMigrated: false)
+        try program.write(
+            """
+            {"saga": "sum", "services": {"s": {"url": "http://s"}}, "steps": [
+              {"name": "a", "action": {"http": {"service": "s", "method": "GET", "path": "/"}, "retry": {"maximumAttempts": 1}}},
+              {"name": "b", "action": {"http": {"service": "s", "path": "/", "body": "${ steps.a.output.n * 2 }"}},
+               "compensation": "none"}]}
+            """, to: "sum.json")
+        let run = try await program.run("test", "sum.json")
+        #expect(run.status == 1)
+        #expect(
+            run.output.split(separator: "\n", omittingEmptySubsequences: false).drop { $0 != "no fault:" }
+                .joined(separator: "\n")
+                    == """
+                    no fault:
+                      it doesn't complete, though nothing goes wrong
+                      AFTER  EVENT             STEP  TRY
+                        0ms  SagaStarted
+                        0ms  StepStarted       a       1
+                         1s  StepSucceeded     a       1
+                         1s  StepFailed        b          Saga.Expression, '*' can't be applied to a string and an int
+                         1s  SagaCompensating  b          Saga.Expression, '*' can't be applied to a string and an int
+                         1s  SagaCompensated
+
+                      compensated after 1s: b failed with Saga.Expression
+                      1 call, no effect stands
+                      an expression failed: --output STEP=JSON gives it the output that the step really has
+
+                    not tried, since no run calls it: b
+
+                    sum: 11 runs, fails by itself
+
+                    """)
+        let document = try JSON.parse(Array(try await program.run("test", "sum.json", "--format", "json").output.utf8))
+        #expect(
+            document["undisturbed"]?.text
+                == #"[{"saga":"sum","status":"compensated","ending":"ended","durationMs":1000,"untried":["b"]}]"#)
+        let mended = try await program.run("test", "sum.json", "--output", #"a={"n": 1}"#)
+        #expect(mended.status == 0)
+        #expect(mended.output.hasSuffix("\nsum: 22 runs, no problem\n"))
+        await program.remove()
+    }
+
     @Test func theRunsOfTheDocumentation() async throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -393,7 +440,8 @@ import Testing
             let run = try await program.start(
                 shown.output.call.split(separator: " ").map(String.init), database: .some(nil)
             ).ending()
-            let isWrong = ["test hotel.json", "test inn.json --pairs", "test card.test.json"].contains(shown.output.call)
+            let isWrong = ["test hotel.json", "test inn.json --pairs", "test card.test.json"].contains(
+                shown.output.call)
             #expect(run == Run(isWrong ? 1 : 0, String(shown.output.output)))
         }
         await program.remove()

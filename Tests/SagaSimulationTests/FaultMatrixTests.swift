@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct FaultMatrixTests {
     private func cases(_ definition: Definition, _ input: String = "{}") throws -> [FaultMatrix.Case] {
-        try FaultMatrix(definition, input: RawJSON(validating: input)).run()
+        try FaultMatrix(definition, input: RawJSON(validating: input)).run().cases
     }
 
     private func shipped(_ name: String) throws -> Definition {
@@ -31,7 +31,7 @@ import Testing
     ])
     func theShippedSagasHaveNoHole(_ name: String, _ input: String, _ count: Int) throws {
         let matrix = try FaultMatrix(shipped(name), input: RawJSON(validating: input))
-        let cases = try matrix.run()
+        let cases = try matrix.run().cases
         #expect(cases.count == count)
         for run in cases {
             #expect(run.problems == [], "\(run.target) \(run.fault)")
@@ -131,6 +131,63 @@ import Testing
               {"name": "b", "action": {"pass": 1}}, {"name": "c", "action": {"noop": {}}}]}
             """)
         #expect(try cases(definition).isEmpty)
+    }
+
+    /// Whatever the last step of the file is: one that others wait for, is skipped, makes no call, or is the pivot.
+    @Test(arguments: [
+        #"\#(called("b", "c")), \#(called("c", ""))"#,
+        #"\#(called("b")), \#(called("c")), \#(called("d", more: #""when": "${ has(input.x) }","#))"#,
+        #"\#(called("b")), \#(called("c")), {"name": "p", "pivot": true, "action": {"pass": 1}},"#
+            + #"{"name": "d", "action": {"http": {"service": "s", "path": "/"}}}"#,
+        #"\#(called("b")), \#(called("c")), {"name": "p", "pivot": true, "when": "${ has(input.x) }","#
+            + #""action": {"http": {"service": "s", "path": "/"}}}"#,
+    ])
+    func allThatIsCalledIsUndone(_ steps: String) throws {
+        let definition = try Samples.definition(
+            #"{"saga": "turned", "services": {"s": {"url": "http://s"}}, "steps": [\#(steps)]}"#)
+        let outcome = try FaultMatrix(definition, input: RawJSON(validating: "{}")).run()
+        #expect(outcome.cases.count { $0.target == .init("b", .compensation) } == 8)
+        #expect(outcome.cases.count { $0.target == .init("c", .compensation) } == 8)
+        #expect(outcome.undisturbed.status == .completed)
+        #expect(!outcome.untried.contains { $0.step == "b" || $0.step == "c" })
+    }
+
+    private static func called(_ name: String, _ after: String? = nil, more: String = "") -> String {
+        let after = after.map { #""after": [\#($0.isEmpty ? "" : "\"\($0)\"")],"# } ?? ""
+        return #"{"name": "\#(name)", \#(after) \#(more) "action": {"http": {"service": "s", "path": "/"}},"#
+            + #""compensation": {"http": {"service": "s", "path": "/undo"}}}"#
+    }
+
+    @Test func whatNoRunCallsIsNamed() throws {
+        let definition = try Samples.definition(
+            #"{"saga": "skipped", "services": {"s": {"url": "http://s"}}, "steps": [\#(Self.called("a")),"#
+                + #"\#(Self.called("b", more: #""when": "${ has(input.x) }","#))]}"#)
+        let outcome = try FaultMatrix(definition, input: RawJSON(validating: "{}")).run()
+        #expect(outcome.untried == [.init("b"), .init("b", .compensation)])
+        #expect(outcome.cases.count == 19)
+    }
+
+    /// Past a point of no return that may be skipped a saga can still turn back, and what follows has no compensation.
+    @Test func aPivotThatIsSkippedLeavesWhatFollowsIt() throws {
+        let definition = try Samples.definition(
+            """
+            {"saga": "hole", "services": {"s": {"url": "http://s"}}, "steps": [
+              {"name": "p", "pivot": true, "when": "${ has(input.x) }", "action": {"http": {"service": "s", "path": "/"}}},
+              {"name": "b", "action": {"http": {"service": "s", "path": "/"}}}]}
+            """)
+        let wrong = try cases(definition).filter { !$0.problems.isEmpty }
+        #expect(wrong.map(\.fault) == [.lost, .straggles, .cancel, .deadline])
+        #expect(
+            Set(wrong.flatMap(\.problems)) == ["b still has its effect, though the saga is compensated"])
+    }
+
+    /// Calls take as long as a deadline has room for.
+    @Test func aShortDeadlineDoesNotPassByItself() throws {
+        let outcome = try FaultMatrix(
+            Samples.list(["a", "b"], more: #""deadline": "900ms","#), input: RawJSON(validating: "{}")
+        ).run()
+        #expect(outcome.undisturbed.status == .completed)
+        #expect(outcome.untried == [])
     }
 
     @Test func theSameSeedGivesTheSameResults() throws {

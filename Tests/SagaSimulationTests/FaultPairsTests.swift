@@ -9,7 +9,7 @@ import Testing
         _ definition: Definition, _ input: String = "{}", seed: UInt64 = 0
     ) throws -> FaultPairs {
         let matrix = try FaultMatrix(definition, input: RawJSON(validating: input), seed: seed)
-        return try FaultPairs(matrix, of: matrix.run())
+        return try FaultPairs(matrix, of: matrix.run().cases)
     }
 
     private func name(_ part: FaultPairs.Part) -> String {
@@ -144,7 +144,7 @@ import Testing
                "compensation": {"http": {"service": "s", "path": "/undo"}}}]}
             """)
         let matrix = FaultMatrix(definition, input: .null)
-        let cases = try matrix.run()
+        let cases = try matrix.run().cases
         #expect(cases.allSatisfy { $0.problems.isEmpty })
         let pairs = try FaultPairs(matrix, of: cases)
         let wrong = zip(pairs.pairs, try pairs.run()).filter { !$0.1.problems.isEmpty }
@@ -183,8 +183,8 @@ import Testing
         let onAll: FaultMatrix.Spread = { count, work in
             DispatchQueue.concurrentPerform(iterations: count) { work(count - 1 - $0) }
         }
-        let cases = try matrix.run()
-        let again = try matrix.run(on: onAll)
+        let cases = try matrix.run().cases
+        let again = try matrix.run(on: onAll).cases
         #expect(again.map(\.result) == cases.map(\.result))
         let pairs = try FaultPairs(matrix, of: cases).sampled(40)
         let other = try FaultPairs(matrix, of: again, on: onAll).sampled(40)

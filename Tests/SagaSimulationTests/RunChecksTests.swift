@@ -61,6 +61,18 @@ import Testing
             try problems(stuck()) { $0.state.stuckOn = nil } == ["the saga is stuck, and doesn't say on what"])
     }
 
+    /// Whose answer was lost has no output, and its undo needs it.
+    @Test func stuckOnAnExpression() throws {
+        let definition = try definition(
+            step("b", undo: #"{"http": {"service": "s", "path": "/", "body": "${ steps.b.output.n + 1 }"}}"#))
+        let lost = try SimulatedRun(
+            definition, input: .null, script: SimulationScript(rules: [.init(.init("b"), reply: .lost)])
+        ).run()
+        #expect(
+            RunChecks(lost, definition: definition).problems
+                == ["the saga is stuck on an expression of b"])
+    }
+
     // MARK: Effects
 
     @Test func anEffectIsLeft() throws {
@@ -68,6 +80,14 @@ import Testing
         #expect(
             try problems(compensated()) { $0.books.standing = [completed.books.standing[1]] }
                 == ["b still has its effect, though the saga is compensated"])
+    }
+
+    /// Who says that nothing is to be called keeps the effect; past a pivot nobody has to say so.
+    @Test func whatNoCallUndoesMayStay() throws {
+        let refusal = SimulationScript(rules: [.init(.init("b"), reply: .status(422, error: "No"))])
+        let kept = try definition("\(step("a", undo: #"{"noop": {}}"#)), \(step("b"))")
+        #expect(
+            try RunChecks(SimulatedRun(kept, input: .null, script: refusal).run(), definition: kept).problems == [])
     }
 
     @Test func anEffectIsMissing() throws {

@@ -166,7 +166,7 @@ import Testing
                 #"""
                 "status": 1, "failure": {"step": "x", "err": "y"}, "calls": ["x", {"attempt": 0}, {"step": "ship", "outcome": "maybe", "headers": 1}, 7],
                 "effects": "none", "events": ["StepStart", "StepStarted x", {"type": "Nothing", "step": "x"}, {}, ""],
-                "steps": {"x": "failed", "ship": "fine", "charge": {"compensation": {"state": 1}}}, "within": 7, "refused": ["stop"], "result": 1
+                "steps": {"x": "failed", "ship": "fine", "charge": {"compensation": {"state": 1, "status": "undone"}}}, "within": 7, "refused": ["stop"], "result": 1
                 """#) == [
                     "error: `status` must be a string, not a number",
                     "error: the saga `sample` has no step `x`",
@@ -186,6 +186,7 @@ import Testing
                     "error: the saga `sample` has no step `x`",
                     "error: `fine` is not a value of `status`; write pending, running, backoff, deferred, succeeded, failed, in_doubt, skipped, compensating, compensated or compensation_failed",
                     "error: unknown key `state` in `compensation`; did you mean `status`?",
+                    "error: `undone` is not a value of `status`; write pending, running, backoff, deferred, succeeded or failed",
                     "error: `within` must be a duration, not a number; write it as a string, such as \"7s\"",
                     "error: `stop` is not a value of `refused`; write cancel, pause, resume, retry, terminate, compensate or resolve",
                     "error: unknown key `result` in `expect`; did you mean `output`?",

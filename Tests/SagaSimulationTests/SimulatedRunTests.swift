@@ -283,4 +283,51 @@ private func story(
                 "horizon running",
             ])
     }
+
+    /// No daemon is there while only time passes; the one that takes the saga up then dies as one at its start would.
+    @Test func aDaemonDiesAfterALongRest() throws {
+        let definition = try Samples.list(
+            ["a"], retry: #"{"maximumAttempts": 3, "initialInterval": "48h", "jitter": "none"}"#)
+        let run = try SimulatedRun(
+            definition, input: .null,
+            script: SimulationScript(rules: [Rule(Target("a"), attempt: 1, reply: .unreachable)]),
+            crashes: [.beforeCall(Target("a"), attempt: 2)]
+        ).run()
+        #expect(run.crashes == 1)
+        #expect(
+            Story(run).lines == [
+                "0 SagaStarted",
+                "0 StepStarted a #1",
+                "0 StepAttemptFailed a #1 Saga.ConnectFailed",
+                "172800000 StepStarted a #2",
+                "172809999 StepAttemptFailed a #2 Saga.DaemonLost",
+                "518410000 StepStarted a #3",
+                "518410000 StepSucceeded a #3",
+                "518410000 SagaCompleted",
+                "ended completed",
+                "done a",
+            ])
+    }
+
+    @Test func aPersonActsAfterALongRest() throws {
+        let run = try SimulatedRun(
+            Samples.list(["a", "b"]), input: .null,
+            script: SimulationScript(rules: [Rule(Target("a"), delay: .seconds(2))]),
+            signals: [.init(at: .seconds(1), .pause), .init(at: .minutes(8_640), .resume)]
+        ).run()
+        #expect(
+            Story(run).lines == [
+                "0 SagaStarted",
+                "0 StepStarted a #1",
+                "1000 SagaPaused",
+                "2000 StepSucceeded a #1",
+                "518400000 SagaResumed",
+                "518400000 StepStarted b #1",
+                "518400000 StepSucceeded b #1",
+                "518400000 SagaCompleted",
+                "ended completed",
+                "done a",
+                "done b",
+            ])
+    }
 }

@@ -42,6 +42,9 @@ struct PairsReport {
         self.stories = stories
     }
 
+    /// The operations at which the second faults lie.
+    var targets: Set<SimulationScript.Target> { Set(faults.pairs.map(\.second.target)) }
+
     var hasProblems: Bool { !stories.isEmpty }
 
     var problemCount: Int { stories.reduce(0) { $0 + $1.group.numbers.count } }

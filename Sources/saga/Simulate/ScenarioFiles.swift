@@ -101,15 +101,16 @@ struct ScenarioReading {
 extension ScenarioReading {
     /// The file of scenarios that belongs to a definition: `tests/NAME.test.json`, or `NAME.test.json` beside it.
     ///
-    /// - Returns: nil if there is none that is right.
-    static func belonging(to definition: String) -> ScenarioReading? {
+    /// - Returns: nil if there is none.
+    /// - Throws: as `init`.
+    static func belonging(to definition: String) throws(CommandFailure) -> ScenarioReading? {
         guard definition.hasSuffix(".json") else { return nil }
         let slash = definition.lastIndex(of: "/")
         let folder = slash.map { String(definition[...$0]) } ?? ""
         let name = definition[(slash.map { definition.index(after: $0) } ?? definition.startIndex)...].dropLast(5)
         let places = ["\(folder)tests/\(name)\(TestFiles.suffix)", "\(folder)\(name)\(TestFiles.suffix)"]
         guard let path = places.first(where: DefinitionFiles.isFile) else { return nil }
-        return try? ScenarioReading(path)
+        return try ScenarioReading(path)
     }
 }
 

@@ -60,7 +60,11 @@ struct SimulationText {
         if data["outcome"]?.stringValue == Outcome.unknown.rawValue { parts.append(Outcome.unknown.rawValue) }
         if let error = data["error"]?.stringValue {
             parts.append(error)
-            if error == EngineError.expression, let message = data["message"]?.stringValue { parts.append(message) }
+            if [EngineError.expression, EngineError.invalidInput].contains(error),
+                let message = data["message"]?.stringValue
+            {
+                parts.append(message)
+            }
         }
         if let next = instant(data["nextAttemptAt"]) { parts.append("again in \((next - event.at).short)") }
         if let until = instant(data["until"]), until < .distantFuture {

@@ -56,7 +56,7 @@ struct TestCommand: AsyncParsableCommand {
         let scenarios = try ScenarioRuns(files.scenarios, filter: filter)
         var reports: [FaultReport] = []
         for (path, definition) in definitions {
-            let own = ScenarioReading.belonging(to: path)?.file
+            let own = try ownScenarios(path, of: definition)
             let input = input ?? own?.input ?? RawJSON(unchecked: Array("{}".utf8))
             if let faults = definition.inputSchema?.faults(of: input) {
                 try InputFaults.refuse(faults, schemaOf: definition.name)
@@ -66,9 +66,9 @@ struct TestCommand: AsyncParsableCommand {
             let matrix = FaultMatrix(definition, input: input, outputs: answers, seed: seed)
             do throws(SimulationFault) {
                 let runs = ParallelRuns(name: definition.name, terminal: .error)
-                let cases = try matrix.run(on: runs.spread)
-                let pairs = pairs ? try PairsReport(matrix, of: cases, limit: limit, on: runs) : nil
-                reports.append(FaultReport(definition: definition, cases: cases, pairs: pairs))
+                let outcome = try matrix.run(on: runs.spread)
+                let pairs = pairs ? try PairsReport(matrix, of: outcome.cases, limit: limit, on: runs) : nil
+                reports.append(FaultReport(definition: definition, outcome: outcome, pairs: pairs))
             } catch {
                 throw CommandFailure("\(definition.name): \(error)")
             }
@@ -85,6 +85,17 @@ struct TestCommand: AsyncParsableCommand {
         }
     }
 
+    /// The file of scenarios whose input and outputs a definition's runs take; nil if it has none.
+    private func ownScenarios(_ path: String, of definition: Definition) throws -> ScenarioFile? {
+        guard let own = try ScenarioReading.belonging(to: path) else { return nil }
+        let findings = FindingsOutput(fileCount: 1, findings: own.definitionFindings + own.file.findings)
+        if findings.hasErrors, input == nil {
+            findings.printText()
+            throw ExitCode(ExitStatus.refused)
+        }
+        return own.file.definition?.name == definition.name ? own.file : nil
+    }
+
     private func readDefinitions(_ paths: [String]) throws -> [(path: String, definition: Definition)] {
         let files = try DefinitionFiles.read(paths)
         let findings = FindingsOutput(fileCount: files.count, findings: DefinitionSet.check(files).findings)
@@ -99,11 +110,23 @@ struct TestCommand: AsyncParsableCommand {
 /// What became of a definition's runs.
 struct FaultReport {
     let definition: Definition
-    let cases: [FaultMatrix.Case]
+    let outcome: FaultMatrix.Outcome
     /// nil when only single faults were asked for.
     let pairs: PairsReport?
 
-    var hasProblems: Bool { cases.contains { !$0.problems.isEmpty } || pairs?.hasProblems ?? false }
+    private var cases: [FaultMatrix.Case] { outcome.cases }
+
+    /// A saga that fails by itself shows nothing of what faults do to it.
+    private var failsByItself: Bool { outcome.undisturbed.status != .completed }
+
+    /// Operations that call a service, and that no fault is laid at.
+    private var untried: [String] {
+        outcome.untried.filter { pairs?.targets.contains($0) != true }.map(\.description)
+    }
+
+    var hasProblems: Bool {
+        failsByItself || cases.contains { !$0.problems.isEmpty } || pairs?.hasProblems ?? false
+    }
 
     /// The table, and below it the story of each run that went wrong.
     func lines(for terminal: Terminal) -> [String] {
@@ -120,17 +143,32 @@ struct FaultReport {
         }
         let wrong = cases.filter { !$0.problems.isEmpty }
         var lines = cases.isEmpty ? [] : table.lines(for: terminal) + [""]
+        if failsByItself {
+            lines += story(
+                "no fault", ["it doesn't complete, though nothing goes wrong"], outcome.undisturbed, terminal)
+        }
         for run in wrong {
-            lines.append(terminal.paint("\(run.target), \(run.fault.rawValue):", .bold))
-            lines += run.problems.map { terminal.paint("  \($0)", .boldRed) }
-            let story = SimulationText(run.result, definition: definition, terminal: terminal)
-            lines += story.lines.map { $0.isEmpty ? "" : "  " + $0 } + [""]
+            lines += story("\(run.target), \(run.fault.rawValue)", run.problems, run.result, terminal)
         }
         lines += pairs?.lines(for: terminal) ?? []
+        if !untried.isEmpty {
+            lines += [
+                "not tried, since no run calls it: \(untried.joined(separator: ", "))", "",
+            ]
+        }
         let runs = cases.count == 1 ? "1 run" : "\(cases.count) runs"
         let count = wrong.count + (pairs?.problemCount ?? 0)
-        let end = count == 0 ? "no problem" : "problems in \(count)"
+        var end = count == 0 ? "no problem" : "problems in \(count)"
+        if failsByItself { end = "fails by itself" + (count == 0 ? "" : ", \(end)") }
         return lines + ["\(definition.name): \(runs)\(pairs?.summary ?? ""), \(end)"]
+    }
+
+    private func story(
+        _ title: String, _ problems: [String], _ result: SimulationResult, _ terminal: Terminal
+    ) -> [String] {
+        let text = SimulationText(result, definition: definition, terminal: terminal)
+        return [terminal.paint("\(title):", .bold)] + problems.map { terminal.paint("  \($0)", .boldRed) }
+            + text.lines.map { $0.isEmpty ? "" : "  " + $0 } + [""]
     }
 
     /// `all` are those of a run in which nothing goes wrong.
@@ -173,9 +211,24 @@ struct FaultReport {
             report.pairs?.write(to: &writer) { write(name, $0.target, $0.fault, $1, to: &$2) }
         }
         writer.endArray()
+        writer.key("undisturbed")
+        writer.beginArray()
+        for report in reports { report.writeUndisturbed(to: &writer) }
+        writer.endArray()
         ScenarioReport.write(scenarios, to: &writer)
         writer.endObject()
         return writer.finished()
+    }
+
+    private func writeUndisturbed(to writer: inout JSONWriter) {
+        let result = outcome.undisturbed
+        writer.beginObject()
+        writer.field("saga", definition.name)
+        writer.field("status", result.status.name)
+        writer.field("ending", result.ending.rawValue)
+        writer.field("durationMs", result.duration.microseconds / 1_000)
+        FaultReport.strings("untried", untried, &writer)
+        writer.endObject()
     }
 
     private static func write(
