@@ -33,6 +33,8 @@ public actor PostgresConnection {
     private let version = Atomic(0)
     private let state = Atomic(State.closed.rawValue)
     private var handle: ConnectionHandle?
+    /// The server has refused a write since it takes none.
+    private var isReadOnly = false
 
     private init(executor: ConnectionExecutor, logger: Logger) {
         self.executor = executor
@@ -181,11 +183,8 @@ public actor PostgresConnection {
         }
         if exchange.mustDrop { drop("a cancel request is still on its way") }
         if request.endsItsTransaction || endsTransactions { endTransaction() }
-        if case .failure(let error) = outcome, error.isReadOnly, let raw = handle?.raw,
-            PQtransactionStatus(raw) == PQTRANS_IDLE
-        {
-            drop(error.message)
-        }
+        if case .failure(let error) = outcome, error.isReadOnly { isReadOnly = true }
+        dropIfReadOnly()
         publishState()
         return outcome
     }
@@ -196,6 +195,7 @@ public actor PostgresConnection {
     /// Rolls back what a caller left open.
     func reset() {
         endTransaction()
+        dropIfReadOnly()
         publishState()
     }
 
@@ -220,6 +220,12 @@ public actor PostgresConnection {
         } catch {
             drop(error.message)
         }
+    }
+
+    /// Not while its transaction is somebody's.
+    private func dropIfReadOnly() {
+        guard isReadOnly, let raw = handle?.raw, PQtransactionStatus(raw) == PQTRANS_IDLE else { return }
+        drop("the server takes no writes")
     }
 
     private func drop(_ reason: String) {

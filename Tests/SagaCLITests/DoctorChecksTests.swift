@@ -203,6 +203,25 @@ import Testing
             see the daemons' logs for what the receiver of --alert-url answers
             """),
         Case(
+            "a saga of long ago that hasn't ended",
+            """
+            DO $$
+            DECLARE day constant timestamptz := date_trunc('day', now(), 'UTC') - interval '40 days';
+            BEGIN
+                PERFORM saga.add_partition('old', format('FOR VALUES FROM (%L) TO (%L)', saga.id_floor(day),
+                    saga.id_floor(day + interval '1 day')));
+                INSERT INTO saga.state (id, started_at, due_at, definition_id, status)
+                    SELECT (left(saga.id_floor(day)::text, 14) || '7000-8000-000000000001')::uuid, day, 'infinity', id, 1 FROM saga.definition;
+                INSERT INTO saga.event (saga_id, at, sequence, type, data)
+                    SELECT id, started_at, 1, 1, '{"input": {}}' FROM saga.state;
+            END
+            $$
+            """,
+            """
+            warning partition-pinned: partition old is older than 30 d, and 1 saga of its 1 hasn't ended: the oldest \
+            is ID, pending -> see what it waits for: saga status ID
+            """),
+        Case(
             "a definition of a later version",
             """
             SELECT saga.apply_definition('later', decode(repeat('ab', 32), 'hex'),

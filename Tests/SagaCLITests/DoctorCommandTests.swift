@@ -37,6 +37,7 @@ import Testing
         ok       services: 1, none held back
         ok       alerts: 0 wait
         ok       definitions: 1, all readable by this program
+        ok       partitions: none is older than 30 d
         ok       history: 1 saga is what its events say (a sample; --deep looks at all)
 
         no problems found

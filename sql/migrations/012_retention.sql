@@ -14,6 +14,29 @@ $$;
 
 COMMENT ON FUNCTION saga.id_time(uuid) IS 'The time in a UUID of version 7, to the millisecond: when a saga was started.';
 
+-- Readers lock views before tables, daemons events before states, starts the other way round: waiting for one lock while
+-- holding another could be a deadlock, in which one of them would be ended. So nobody is waited for longer than it takes
+-- to find one.
+DO $$
+DECLARE
+    v_timeout constant text := current_setting('lock_timeout');
+BEGIN
+    FOR n IN 1..300 LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', '200ms', true);
+            LOCK TABLE saga.sagas, saga.steps, saga.events, saga.daemons, saga.daemon, saga.state, saga.event
+                IN ACCESS EXCLUSIVE MODE;
+            PERFORM set_config('lock_timeout', v_timeout, true);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM pg_sleep(0.05);
+        END;
+    END LOOP;
+    RAISE EXCEPTION 'somebody holds saga.state or saga.event for long'
+        USING ERRCODE = 'lock_not_available', HINT = 'Look for them in pg_locks, and migrate again.';
+END
+$$;
+
 -- The tables change places with partitioned ones of the same name. Views follow a table when it is renamed, so they are
 -- taken down as text before; functions go by name.
 DO $$
@@ -27,7 +50,6 @@ DECLARE
     v_name text;
     v_sql text;
 BEGIN
-    LOCK TABLE saga.state, saga.event IN ACCESS EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM saga.state) OR EXISTS (SELECT FROM saga.event) THEN
         v_name := 'first';
         SELECT substring(pg_get_constraintdef(oid) FROM '''([0-9a-f-]{36})''') INTO v_bound

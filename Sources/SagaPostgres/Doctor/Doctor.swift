@@ -44,7 +44,7 @@ public struct Doctor: Sendable {
         }
         let onSagas: [any DoctorCheck] = [
             DaemonsCheck(programVersion: programVersion), SagasCheck(), ServicesCheck(), AlertsCheck(),
-            DefinitionsCheck(), HistoryCheck(isDeep: isDeep),
+            DefinitionsCheck(), PartitionsCheck(), HistoryCheck(isDeep: isDeep),
         ]
         for check in onSagas { findings += try await check.run(in: database) }
         return DoctorReport(findings: findings)

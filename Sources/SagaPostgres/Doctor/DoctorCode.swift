@@ -5,7 +5,7 @@
 public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     // What a check is called when it is content, or couldn't look.
     case pooler, server, schema, clock, settings, connections, tables, vacuum, replication, daemons, sagas, services
-    case alerts, definitions, history
+    case alerts, definitions, partitions, history
     // The way to the server
     case poolerStatementMode = "pooler-statement-mode"
     // The server
@@ -58,6 +58,8 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     case serviceUnreadable = "service-unreadable"
     case alertsWaiting = "alerts-waiting"
     case definitionUnreadable = "definition-unreadable"
+    // Partitions
+    case partitionPinned = "partition-pinned"
     // Histories
     case historyHole = "history-hole"
     case historyUnreadable = "history-unreadable"

@@ -28,6 +28,8 @@ public struct DoctorLimits: Sendable {
     public var breaker = TimeSpan.minutes(10)
     /// How long an alert may wait for its receiver.
     public var alert = TimeSpan.minutes(10)
+    /// How long a day may be over while sagas of it haven't ended.
+    public var pinned = TimeSpan.minutes(30 * 24 * 60)
     /// Of a sample: so many sagas that haven't ended, and as many of the newest.
     public var sample = 500
     /// How many sagas are read in one transaction.

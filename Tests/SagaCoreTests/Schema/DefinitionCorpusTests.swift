@@ -54,7 +54,7 @@ import Testing
         for folder in sys.argv[2:]:
             kind = os.path.basename(folder)
             for name in sorted(os.listdir(folder)):
-                if name == "expected.json" or name.endswith(".schema.json"): continue
+                if name in ("expected.json", "tests") or name.endswith(".schema.json"): continue
                 with open(os.path.join(folder, name), encoding="utf-8") as file: document = json.load(file)
                 fault = next(validator.iter_errors(document), None)
                 isFaulty = kind in ("shape", "input")
