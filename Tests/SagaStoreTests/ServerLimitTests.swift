@@ -66,7 +66,7 @@ import Testing
         let saga = try await main.start(key: nil)
         let append = Append(saga: saga, events: [], row: Append.RowChange(status: .running, hold: .keep))
         try await single.withConnection { _ in
-            await #expect {
+            _ = await #expect {
                 try await store.commit([append], under: Lease(daemon: 1, epoch: 1, length: .seconds(10)))
             } throws: { error in
                 guard case StoreError.unavailable(let reason) = error else { return false }
