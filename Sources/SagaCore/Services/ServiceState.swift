@@ -8,6 +8,10 @@ public struct ServiceState: Sendable, Hashable {
     public internal(set) var bulkhead = Bulkhead()
     /// A participant asked for quiet (`Retry-After`): no call before.
     public internal(set) var heldOffUntil: Instant?
+    /// The daemon whose exchange it is; nil for a person's change.
+    ///
+    /// Two daemons may else come to the same state from one, and each would take the other's write for its own.
+    var changedBy: Int32?
 
     /// How long calls may begin on a grant.
     public static let grantLifetime = TimeSpan.milliseconds(500)
@@ -50,6 +54,7 @@ public struct ServiceState: Sendable, Hashable {
         grant.heldOffUntil = heldOffUntil
         grant.events = events
         grant.changed = self != before
+        if grant.changed { changedBy = report.daemon }
         return grant
     }
 
@@ -60,7 +65,9 @@ public struct ServiceState: Sendable, Hashable {
         _ command: BreakerCommand, by act: Event.Act, settings: ServiceSettings, now: Instant
     ) -> BreakerEvent? {
         if command == .reset { heldOffUntil = nil }
-        return breaker.operate(command, by: act, now: now)
+        let event = breaker.operate(command, by: act, now: now)
+        if event != nil { changedBy = nil }
+        return event
     }
 }
 

@@ -1,7 +1,7 @@
 import JSON
 
 // The document: `{"breaker": {"state", "since", "generation", "nextProbe", "openings", "calls" or "seconds",
-// "probes"}, "fullAt", "holders", "heldOffUntil"}`. Times are microseconds since 1970; what is empty is left out.
+// "probes"}, "fullAt", "holders", "heldOffUntil", "by"}`. Times are microseconds since 1970; what is empty is left out.
 
 extension ServiceState {
     /// Reads a stored state; keys that it doesn't know are passed over.
@@ -12,6 +12,7 @@ extension ServiceState {
         schedule.fullAt = try reader.instant(reader.root["fullAt"], "fullAt")
         bulkhead.holders = try reader.holders()
         heldOffUntil = try reader.instant(reader.root["heldOffUntil"], "heldOffUntil")
+        changedBy = try reader.daemon(reader.root["by"], "by")
     }
 
     /// The same state gives the same bytes.
@@ -30,6 +31,7 @@ extension ServiceState {
             }
         }
         if let heldOffUntil { writer.field("heldOffUntil", heldOffUntil.microseconds) }
+        if let changedBy { writer.field("by", Int64(changedBy)) }
         writer.endObject()
         return writer.finished()
     }
@@ -125,6 +127,11 @@ private struct ServiceStateReader {
     func instant(_ node: JSON?, _ key: String) throws(ServiceDocumentError) -> Instant? {
         guard let node else { return nil }
         return Instant(microseconds: try number(node, key, .min ... .max))
+    }
+
+    func daemon(_ node: JSON?, _ key: String) throws(ServiceDocumentError) -> Int32? {
+        guard let node else { return nil }
+        return try daemon(try number(node, key, .min ... .max))
     }
 
     private func window(_ node: JSON) throws(ServiceDocumentError) -> CallWindow {

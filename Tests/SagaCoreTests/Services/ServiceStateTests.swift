@@ -16,7 +16,7 @@ import Testing
         service.exchange("SSSfsFS")
         #expect(
             service.state.json.text
-                == #"{"breaker":{"state":"CLOSED","since":0,"generation":1,"calls":"s3FSfs"}}"#)
+                == #"{"breaker":{"state":"CLOSED","since":0,"generation":1,"calls":"s3FSfs"},"by":1}"#)
         service.openAndWait()
         let report = ServiceReport(
             daemon: 7, inUse: 1, inUseUntil: at(99), wanted: 9, longestTimeout: .seconds(30))
@@ -29,7 +29,7 @@ import Testing
             service.state.json.text
                 == #"{"breaker":{"state":"HALF_OPEN","since":60000000,"generation":3,"openings":1,"calls":"f","#
                 + #""probes":[[7,2,90500000]]},"fullAt":60200000,"#
-                + #""holders":[[7,3,99000000,2,60000000,60000000]],"heldOffUntil":70000000}"#)
+                + #""holders":[[7,3,99000000,2,60000000,60000000]],"heldOffUntil":70000000,"by":9}"#)
         #expect(try ServiceState(json: service.state.json) == service.state)
         service = SharedService { $0.slidingWindowType = .timeBased }
         service.exchange("sSF")
@@ -37,7 +37,7 @@ import Testing
         service.exchange("S")
         #expect(
             service.state.json.text
-                == #"{"breaker":{"state":"CLOSED","since":0,"generation":1,"seconds":[[0,3,1,1],[2,1,0,0]]}}"#)
+                == #"{"breaker":{"state":"CLOSED","since":0,"generation":1,"seconds":[[0,3,1,1],[2,1,0,0]]},"by":1}"#)
         #expect(try ServiceState(json: service.state.json) == service.state)
     }
 
@@ -62,6 +62,20 @@ import Testing
         }
         #expect(service.state.breaker.counts == (2_000, 1_000, 0))
         #expect(service.state.json.bytes.count < 8_192)
+    }
+
+    /// Else each of the two could take the other's write for its own, and both would use the same slot.
+    @Test func twoDaemonsNeverComeToTheSameState() {
+        var service = SharedService()
+        service.settings = ServiceSettings(rateLimit: RateLimit(calls: 10, per: .seconds(1)))
+        service.exchange(wanted: 1)
+        var other = service
+        let grant = service.exchange(daemon: 2, wanted: 1)
+        #expect(other.exchange(daemon: 3, wanted: 1).slots == grant.slots)
+        #expect(other.state != service.state)
+        var person = service.state
+        _ = person.operate(.reset, by: .init(actor: "op", reason: nil), settings: service.settings, now: service.now)
+        #expect(person.json.text == #"{"breaker":{"state":"CLOSED","since":0,"generation":2},"fullAt":200000}"#)
     }
 
     @Test func unknownKeysArePassedOver() throws {
