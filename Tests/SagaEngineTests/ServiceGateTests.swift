@@ -54,6 +54,24 @@ private func grant(
         #expect(report(gate, at: 100, parked: 3).unusedProbes == 0)
     }
 
+    /// The others count a probe as over when the longest call is that it was granted for.
+    @Test func aProbeForShortCallsIsNoneForALongOne() {
+        let gate = gate { _ in }
+        gate.hasParked = true
+        gate.note(timeout: .milliseconds(100))
+        _ = report(gate, at: 0, parked: 1)
+        gate.took(grant(.halfOpen, generation: 3, probes: 1, until: 500), now: at(0))
+        gate.note(timeout: .seconds(3))
+        let told = report(gate, at: 10, parked: 1)
+        #expect(told.unusedProbes == 1)
+        #expect(told.wanted == 1)
+        gate.took(grant(.halfOpen, generation: 3, until: 510), now: at(10))
+        #expect(gate.ticket(at(11), timeout: .seconds(3)) == nil)
+        _ = report(gate, at: 20, parked: 1)
+        gate.took(grant(.halfOpen, generation: 3, probes: 1, until: 520), now: at(20))
+        #expect(gate.ticket(at(21), timeout: .seconds(3))?.isProbe == true)
+    }
+
     /// A failed exchange tells it again.
     @Test func whatWasNotToldIsToldTheNextTime() {
         let gate = gate { _ in }

@@ -30,6 +30,8 @@ final class ServiceGate {
     private var reserved = 0
     /// Until when the probes may be handed out.
     private var probesUntil = Instant(microseconds: .min)
+    /// How long a call may take that uses one: the others count it as over then.
+    private var probesTimeout = TimeSpan.zero
     /// A report is under way: what it told as in use is all that is this daemon's.
     private(set) var isReporting = false
     /// Instants at which one call each may go out, the first one first.
@@ -133,7 +135,7 @@ final class ServiceGate {
         guard closedUntil(now) == nil, breaker != .open, !isSuspect else { return nil }
         let isProbe = breaker == .halfOpen
         if isProbe || hasLimits, now > validUntil { return nil }
-        if isProbe, probes == 0 || now > probesUntil { return nil }
+        if isProbe, probes == 0 || now > probesUntil || timeout > probesTimeout { return nil }
         // The others take a permit or probe back when the longest call that was told of is over.
         if isProbe || permits != nil, timeout > grantedTimeout { return nil }
         if permits != nil, isReporting || permitsLeft == 0 { return nil }
@@ -284,7 +286,9 @@ final class ServiceGate {
         if now > validUntil { slots = [] }
         dropMissedSlots(now)
         let most = now > validUntil ? 0 : min(wanted, permitsLeft)
-        var kept = breaker == .halfOpen && now <= probesUntil ? min(probes, most) : 0
+        // One for shorter calls only is changed for another.
+        let canUseProbes = breaker == .halfOpen && now <= probesUntil && longestTimeout <= probesTimeout
+        var kept = canUseProbes ? min(probes, most) : 0
         if settings.rateLimit != nil { kept = min(kept, slots.count) }
         unusedProbes += probes - kept
         probes = kept
@@ -312,7 +316,10 @@ final class ServiceGate {
         grantedTimeout = reportedTimeout
         failing = nil
         if grant.generation != generation { probes = 0 }
-        if grant.probes > 0 { probesUntil = probes == 0 ? grant.validUntil : min(probesUntil, grant.validUntil) }
+        if grant.probes > 0 {
+            probesUntil = probes == 0 ? grant.validUntil : min(probesUntil, grant.validUntil)
+            probesTimeout = probes == 0 ? reportedTimeout : min(probesTimeout, reportedTimeout)
+        }
         breaker = grant.breaker
         generation = grant.generation
         nextProbe = grant.nextProbe
@@ -330,7 +337,7 @@ final class ServiceGate {
         (probes, permits, slots, validUntil, ticketsOut, unusedProbes) = (0, nil, [], Instant(microseconds: .min), 0, 0)
         (calls, results, reported, isSuspect, room, late) = ([:], [], [], false, [], [])
         (readAt, hasParked, quietUntil, isReporting) = (Self.longAgo, false, nil, false)
-        (grantedTimeout, failing, reserved) = (.zero, nil, 0)
+        (grantedTimeout, probesTimeout, failing, reserved) = (.zero, .zero, nil, 0)
     }
 }
 
