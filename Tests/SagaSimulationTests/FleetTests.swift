@@ -21,6 +21,20 @@ import Testing
         for kind in kinds { #expect(coverage[kind] > 0, "\(kind.name)") }
     }
 
+    @Test func whateverHappensCanBeTold() {
+        for seed in 1...UInt64(40) {
+            let plain = FleetSimulation(seed: seed).run()
+            guard plain.coverage[.setAside] > 0 else { continue }
+            var traced = FleetSimulation(seed: seed)
+            traced.isTraced = true
+            let told = traced.run()
+            #expect(told.hash == plain.hash)
+            #expect(told.trace.contains { $0.contains(" set aside, ") })
+            return
+        }
+        Issue.record("no saga was set aside in 40 seeds")
+    }
+
     @Test(arguments: [3, 11]) func aSeedGivesTheSameRunToTheLastByte(seed: UInt64) {
         var traced = FleetSimulation(seed: seed)
         traced.isTraced = true

@@ -105,10 +105,12 @@ final class FleetLedger: Sendable {
     /// Notes that something happened; `numbers` and the kind are what the run's hash is made of.
     func note(_ kind: FleetKind?, _ first: Int = 0, _ second: Int = 0, _ text: @autoclosure () -> String) {
         let now = time()
+        // The text may ask this very ledger.
+        let line = isTraced ? text() : nil
         state.withLock { state in
             if let kind { state.coverage[kind] += 1 }
             state.hash.add(now.microseconds, Int64(kind?.rawValue ?? -1), Int64(first), Int64(second))
-            if isTraced { state.write(text(), at: now) }
+            if let line { state.write(line, at: now) }
         }
     }
 
