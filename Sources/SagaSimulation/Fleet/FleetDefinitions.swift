@@ -105,7 +105,7 @@ struct FleetDefinitions {
     }
 
     private func limits(_ retry: String) -> String {
-        #""timeout": "\#(dice.roll(2...15) * 50)ms", "retry": \#(retry)"#
+        #""timeout": "\#(dice.chance(200) ? 3_000 : dice.roll(2...15) * 50)ms", "retry": \#(retry)"#
     }
 
     private func retry(_ attempts: ClosedRange<Int>) -> String {
