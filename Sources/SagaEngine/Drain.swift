@@ -16,7 +16,9 @@ extension SagaEngine {
         for number in callsOut.keys.sorted() { callsOut[number]?.cancel() }
         for call in callQueue { release(call, nil, duration: .zero) }
         callQueue = []
-        for runner in runners.values.sorted(by: { $0.id < $1.id }) where !runner.ownCalls.isEmpty {
+        // Also what a commit under way is about to let out.
+        for runner in runners.values.sorted(by: { $0.id < $1.id })
+        where !runner.ownCalls.isEmpty || !runner.callsAfterCommit.isEmpty {
             advance(runner, .takenUp(ownCalls: []))
         }
         await wait(upTo: .seconds(5)) { $0.nothingIsCommitting }
