@@ -91,8 +91,40 @@ struct FleetChecks {
             }
             state.evolve(recorded, definition: definition)
         }
+        problems += decisionProblems(saga)
         if let row = ledger.sagas[saga].rowStatus, row != state.status {
             problems.append("its row says \(row.name), its events say \(state.status.name)")
+        }
+        return problems
+    }
+
+    private func decisionProblems(_ saga: Int) -> [String] {
+        let definition = definition(saga)
+        let history = ledger.sagas[saga].history
+        let start = SagaState(
+            folding: history.prefix(1).map(\.event), id: ledger.sagas[saga].id, key: nil, definition: definition)
+        guard let start else { return [] }
+        let sent = ledger.sent.filter { $0.saga == saga }
+        return FleetDecisionChecks(history, from: start, sent: sent, definition: definition).problems
+            + leavingProblems(history)
+    }
+
+    /// What a daemon that leaves has begun it ends, or tells that it doesn't know: nobody has to find out.
+    private func leavingProblems(_ history: [FleetLedger.Written]) -> [String] {
+        // One whose content is refused is let go at once.
+        if ledger.coverage[.commitRefused] > 0 { return [] }
+        var begun: [OperationReference: Int32] = [:]
+        var problems: [String] = []
+        for written in history {
+            switch written.event.event {
+            case .started(let operation, _): begun[operation] = written.by
+            case .attemptFailed(let operation, let failure, _), .failed(let operation, let failure):
+                guard failure.error == EngineError.daemonLost, let lease = begun[operation], lease != written.by,
+                    ledger.incarnations[lease]?.hasLeft == true
+                else { continue }
+                problems.append("event \(written.event.sequence) finds a call that lease \(lease) left without a word")
+            default: continue
+            }
         }
         return problems
     }

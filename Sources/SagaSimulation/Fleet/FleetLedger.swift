@@ -27,6 +27,8 @@ final class FleetLedger: Sendable {
     struct Incarnation: Sendable {
         let daemon: Int
         var freedAt: Instant?
+        /// It was given up, not taken over.
+        var hasLeft = false
     }
 
     /// A call that went out.
@@ -55,8 +57,10 @@ final class FleetLedger: Sendable {
 
     struct BreakerChange: Sendable {
         let service: String
-        let type: BreakerEventType
+        let event: BreakerEvent
         let at: Instant
+
+        var type: BreakerEventType { event.type }
     }
 
     struct Pause: Sendable {
@@ -113,6 +117,9 @@ final class FleetLedger: Sendable {
             if let line { state.write(line, at: now) }
         }
     }
+
+    /// The lease was given up by its daemon.
+    func leave(_ lease: Int32) { state.withLock { $0.incarnations[lease]?.hasLeft = true } }
 
     func count(_ kind: FleetKind) { state.withLock { $0.coverage[kind] += 1 } }
 
@@ -257,7 +264,7 @@ extension FleetLedger.State {
     }
 
     fileprivate mutating func change(_ service: String, _ event: BreakerEvent, at now: Instant, isTraced: Bool) {
-        breakers.append(FleetLedger.BreakerChange(service: service, type: event.type, at: now))
+        breakers.append(FleetLedger.BreakerChange(service: service, event: event, at: now))
         switch event.type {
         case .breakerOpened: coverage[.breakerOpened] += 1
         case .breakerHalfOpened: coverage[.breakerHalfOpened] += 1

@@ -143,6 +143,9 @@ actor FleetRoom {
                 }
                 isOver = false
                 guard row.owner == nil, row.dueAt == .distantFuture, await store.awaiting(saga) == nil else { continue }
+                if row.status != .stuck, row.unreadable == nil, tries[place] == 0 {
+                    world.ledger.fail("waits for a person though it is \(row.status.name)", saga: place)
+                }
                 tries[place] += 1
                 await help(saga, place, row.unreadable != nil, tries[place])
                 end = world.clock.now() + FleetRoom.patience.microseconds

@@ -16,10 +16,11 @@ struct FleetServiceChecks {
     var problems: [String] {
         plan.services.flatMap { service in
             let calls = ledger.sent.filter { $0.isTo(service) && !wasHeldUp($0) }
-            return (crowdProblems(service, calls) + rateProblems(service, calls) + breakerProblems(service, calls)).map
-            {
-                "service \(service.name): \($0)"
-            }
+            return
+                (crowdProblems(calls, limit: service.maxConcurrent, "calls") + rateProblems(service, calls)
+                + breakerProblems(service, calls)).map {
+                    "service \(service.name): \($0)"
+                }
         }
     }
 
@@ -32,8 +33,8 @@ struct FleetServiceChecks {
         return ledger.pauses.contains { $0.daemon == sent.daemon && $0.from <= sent.at && $0.until >= from }
     }
 
-    private func crowdProblems(_ service: Service, _ calls: [FleetLedger.Sent]) -> [String] {
-        guard let limit = service.maxConcurrent else { return [] }
+    private func crowdProblems(_ calls: [FleetLedger.Sent], limit: Int?, _ what: String) -> [String] {
+        guard let limit else { return [] }
         var changes: [(at: Instant, step: Int)] = []
         for sent in calls {
             let latest = sent.at + sent.call.timeout
@@ -48,7 +49,7 @@ struct FleetServiceChecks {
             inside += change.step
             if inside > limit {
                 return [
-                    "\(inside) calls at once at \((change.at - SimulatedRun.start).microseconds), \(limit) are allowed"
+                    "\(inside) \(what) at once at \((change.at - SimulatedRun.start).microseconds), \(limit) are allowed"
                 ]
             }
         }
@@ -86,7 +87,27 @@ struct FleetServiceChecks {
                 ]
             }
         }
-        return []
+        return probeProblems(service, calls, changes)
+    }
+
+    /// No probe before the wait is over, and no more of them than are permitted.
+    private func probeProblems(
+        _ service: Service, _ calls: [FleetLedger.Sent], _ changes: [FleetLedger.BreakerChange]
+    ) -> [String] {
+        guard let settings = service.circuitBreaker else { return [] }
+        var problems: [String] = []
+        for (index, change) in changes.enumerated() where change.type == .breakerHalfOpened && index > 0 {
+            let opened = changes[index - 1]
+            if opened.type == .breakerOpened, change.event.at < opened.event.at + settings.waitDurationInOpenState {
+                problems.append("probed before its wait is over, at \((change.at - SimulatedRun.start).microseconds)")
+            }
+            let until = index + 1 < changes.count ? changes[index + 1].at : .distantFuture
+            // Who hasn't read since it was opened takes it for closed.
+            let from = max(change.at, opened.at + Self.freshness + ledger.skew)
+            let probes = calls.filter { sent in sent.decidedAt.map { $0 > from && $0 < until } ?? false }
+            problems += crowdProblems(probes, limit: settings.permittedNumberOfCallsInHalfOpenState, "probes")
+        }
+        return problems
     }
 }
 

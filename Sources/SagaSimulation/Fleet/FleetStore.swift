@@ -62,6 +62,7 @@ actor FleetStore: SagaStore {
     func leave(_ lease: Lease) async throws(StoreError) {
         try await travel()
         try await store.leave(lease)
+        world.ledger.leave(lease.daemon)
         world.clock.ring()
         try comeBack()
     }
