@@ -198,7 +198,8 @@ struct FleetChecks {
                 if before.call.idempotencyKey != sent.call.idempotencyKey {
                     problems.append("the key of \(name) changes")
                 }
-                if before.endedAt.map({ $0 > sent.at }) ?? true, !isLost(before, by: sent.at),
+                let isLetGo = ledger.sagas[saga].setAsideAt.map { $0 >= before.at } ?? false
+                if before.endedAt.map({ $0 > sent.at }) ?? true, !isLetGo, !isLost(before, by: sent.at),
                     !isLost(sent, by: sent.at)
                 {
                     problems.append("\(name) #\(sent.call.attempt) goes out while #\(before.call.attempt) is under way")

@@ -19,6 +19,8 @@ final class FleetLedger: Sendable {
         let definition: Int
         var history: [Written] = []
         var owner: Int32?
+        /// When it was last set aside: what its daemon had out then is nobody's any more.
+        var setAsideAt: Instant?
         /// What its row says in the end.
         var rowStatus: SagaStatus?
     }
@@ -120,6 +122,13 @@ final class FleetLedger: Sendable {
 
     /// The lease was given up by its daemon.
     func leave(_ lease: Int32) { state.withLock { $0.incarnations[lease]?.hasLeft = true } }
+
+    func setAside(_ saga: SagaID) {
+        let now = time()
+        state.withLock { state in
+            if let place = state.places[saga] { state.sagas[place].setAsideAt = now }
+        }
+    }
 
     func count(_ kind: FleetKind) { state.withLock { $0.coverage[kind] += 1 } }
 

@@ -51,10 +51,15 @@ struct FleetPlan: Sendable {
         self.definitions = definitions
         services = definitions[0].services
         sagaCount = dice.chance(900) ? dice.roll(3...8) : dice.roll(9...30)
-        configuration = FleetPlan.configuration(dice)
+        var configuration = FleetPlan.configuration(dice)
+        // Calls that wait for one another while their daemon is cut off: the lease ends before they go out.
+        let isNarrow = dice.chance(100)
+        if isNarrow { configuration.concurrency = 1 }
+        self.configuration = configuration
         healAt = dice.milliseconds(2_000...5_000)
         rates = FleetPlan.rates(dice)
-        acts = FleetPlan.acts(dice, sagas: sagaCount, definitions: definitions, healAt: healAt)
+        acts = FleetPlan.acts(
+            dice, sagas: sagaCount, definitions: definitions, healAt: healAt, partitions: isNarrow ? 4 : 0)
     }
 
     /// Each kind of fault is there in some runs and not in others, so that they don't always hide one another: "swarm
@@ -95,7 +100,7 @@ struct FleetPlan: Sendable {
     }
 
     private static func acts(
-        _ dice: Dice, sagas: Int, definitions: [Definition], healAt: TimeSpan
+        _ dice: Dice, sagas: Int, definitions: [Definition], healAt: TimeSpan, partitions: Int
     ) -> [(at: TimeSpan, act: Act)] {
         let length = Int(healAt.microseconds / 1_000)
         var acts: [(at: TimeSpan, act: Act)] = []
@@ -107,6 +112,9 @@ struct FleetPlan: Sendable {
             acts.append((dice.milliseconds(0...(dice.chance(500) ? 300 : length * 2 / 3)), act))
         }
         for _ in 0..<dice.roll(0...4) { acts.append((dice.milliseconds(1...length), incident(dice))) }
+        for _ in 0..<partitions {
+            acts.append((dice.milliseconds(1...length), .partition(dice.milliseconds(700...3_000))))
+        }
         for _ in 0..<dice.roll(0...sagas) {
             let saga = dice.roll(sagas)
             let step = "s\(dice.roll(4))"

@@ -1,3 +1,4 @@
+import JSON
 import SagaCore
 
 /// What services may expect of a fleet, by the participants' own count: `docs/services.md` has the bounds.
@@ -87,7 +88,25 @@ struct FleetServiceChecks {
                 ]
             }
         }
-        return probeProblems(service, calls, changes)
+        return probeProblems(service, calls, changes) + countProblems(service, changes)
+    }
+
+    /// A breaker that opens counts no failure that wasn't one, or that belongs to an earlier state of it.
+    private func countProblems(_ service: Service, _ changes: [FleetLedger.BreakerChange]) -> [String] {
+        // A write in doubt that comes through after all may have told what is told again.
+        if ledger.coverage[.serviceWriteDoubtful] > 0 { return [] }
+        let failures = ledger.sent.filter { $0.isTo(service) && $0.answer?.verdict == .failure }
+        var problems: [String] = []
+        for (index, change) in changes.enumerated() where change.type == .breakerOpened {
+            let since = index > 0 ? changes[index - 1].at : SimulatedRun.start
+            let most = failures.count { $0.at >= since && $0.endedAt.map { $0 <= change.at } ?? false }
+            guard let counted = try? change.event.data.parsed()["failures"]?.int64Value, counted > most else {
+                continue
+            }
+            problems.append(
+                "opened by \(counted) failures of \(most), at \((change.at - SimulatedRun.start).microseconds)")
+        }
+        return problems
     }
 
     /// No probe before the wait is over, and no more of them than are permitted.

@@ -126,6 +126,7 @@ actor FleetStore: SagaStore {
     func setAside(_ saga: SagaID, reason: String, under lease: Lease) async throws(StoreError) {
         try await travel()
         try await store.setAside(saga, reason: reason, under: lease)
+        world.ledger.setAside(saga)
         world.ledger.note(.setAside, daemon.number, 0, "store: saga \(world.name(saga)) set aside, \(reason)")
         world.clock.ring()
         try comeBack()
