@@ -66,6 +66,11 @@ class Processes:
             child.wait()
 
 
+def take_signals():
+    """Whoever started this may have blocked signals, which is handed on to all that it starts: then nobody would end."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def signal_group(child, number):
     if child.poll() is None:
         with contextlib.suppress(ProcessLookupError):

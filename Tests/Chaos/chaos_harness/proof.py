@@ -18,6 +18,7 @@ import time
 from chaos_harness import definitions, participant
 from chaos_harness.alterations import IN_DATABASE, IN_LOGS, TARGETS
 from chaos_harness.checker import Report, check
+from chaos_harness.processes import take_signals
 from chaos_harness.properties import PROPERTIES
 from harness import cluster as clusters
 from harness.cluster import Cluster
@@ -230,6 +231,7 @@ def alter_logs(proof, sound):
 def prove(programs):
     """Runs all; prints a line for each property; returns whether each break was caught and nothing else."""
     proof = Proof()
+    take_signals()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     # When an event was committed is the best witness that there is.

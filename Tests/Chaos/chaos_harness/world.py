@@ -13,7 +13,7 @@ from .database import Database, Pooler
 from .faults import Faults
 from .namespace import Namespace
 from .participant import RATES, settle_seconds
-from .processes import Processes, wait_until
+from .processes import Processes, take_signals, wait_until
 from .proxy import Proxy
 from .services import Service
 from .starter import Starter
@@ -202,5 +202,6 @@ def interruptible():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
+    take_signals()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, act)
