@@ -45,11 +45,19 @@ extension SagaEngine {
         let number = nextCallNumber
         nextCallNumber += 1
         let incarnation = incarnation
-        callsOut[number] = task { [call] in await $0.make(call, number: number, incarnation: incarnation) }
+        callsOut[number] = task { [call] in
+            await $0.make(call, as: queued, number: number, incarnation: incarnation)
+        }
     }
 
-    private func make(_ call: Call, number: Int, incarnation: Int) async {
+    private func make(_ call: Call, as queued: Call, number: Int, incarnation: Int) async {
         let sent = clock.now()
+        // The process may have stood still since it was sent out.
+        guard leaseHolds, incarnation == self.incarnation else {
+            callsOut[number] = nil
+            if incarnation == self.incarnation { callQueue.prepend(queued) }
+            return
+        }
         let answer = await invoker.invoke(call)
         callsOut[number] = nil
         if incarnation == self.incarnation {

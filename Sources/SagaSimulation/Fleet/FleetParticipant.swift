@@ -154,6 +154,8 @@ actor FleetInvoker: StepInvoker {
             daemon.pause(for: span, .pausedBeforeCall)
             await world.clock.sleep(for: span)
         }
+        // It may have died meanwhile: what is left of it runs on when all is over.
+        if world.conditions.isOver || daemon.isDead { return FleetInvoker.lost }
         let number = world.ledger.send(changed(call), by: daemon.number)
         let answer = await participant.take(changed(call))
         world.ledger.end(number, answer)
