@@ -157,9 +157,9 @@ extension SagaEngine {
         runner.callsAfterCommit = []
         runner.isLeaving = false
         runner.isCommitting = false
-        // Being taken up anew follows the reload by itself.
         if let input = runner.inputUnderWay {
-            if case .takenUp = input {} else { runner.inbox.prepend(input) }
+            // Being taken up anew follows the reload by itself, but not that a daemon that stops has let go of calls.
+            if case .takenUp(runner.ownCalls) = input {} else { runner.inbox.prepend(input) }
         }
         runner.inputUnderWay = nil
         reload(runner)

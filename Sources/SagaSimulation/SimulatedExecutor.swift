@@ -27,6 +27,8 @@ public final class SimulatedExecutor: SerialExecutor, TaskExecutor {
         case idle
         /// Time stands still though there is always something to run.
         case standstill
+        /// Time goes on, and there was more to run than was allowed.
+        case endless
     }
 
     /// So many jobs at one instant are work without end.
@@ -51,10 +53,11 @@ public final class SimulatedExecutor: SerialExecutor, TaskExecutor {
     }
 
     /// Runs what there is, and lets time pass whenever there is nothing, until `isOver`.
-    func run(_ clock: VirtualClock, until isOver: () -> Bool) -> Ending {
+    func run(_ clock: VirtualClock, mostJobs: Int = .max, until isOver: () -> Bool) -> Ending {
         state.withLock { $0.thread = pthread_self() }
         defer { state.withLock { $0.thread = nil } }
         var count = 0
+        var total = 0
         while !isOver() {
             if let entry = state.withLock({ $0.jobs.popFirst() }) {
                 if let lane = entry.lane {
@@ -64,6 +67,8 @@ public final class SimulatedExecutor: SerialExecutor, TaskExecutor {
                         isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
                 }
                 count += 1
+                total += 1
+                if total > mostJobs { return .endless }
                 if count > SimulatedExecutor.mostJobsAtOnce { return .standstill }
             } else {
                 let before = clock.now()

@@ -110,6 +110,7 @@ public struct SimulationFault: Error, Sendable, Hashable, CustomStringConvertibl
             switch ending {
             case .idle: "nothing is left to run"
             case .standstill: "time stands still"
+            case .endless: "there is no end of work"
             case .over: "it gave no result"
             }
         description = "the simulation came to no end: \(reason) at \(now) µs"

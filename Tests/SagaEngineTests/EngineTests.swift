@@ -217,7 +217,8 @@ private let busy = Answer.failed(.init(error: "Busy", message: "busy", isRetryab
         await again
     }
 
-    @Test func whatIsStillOpenAfterTheDrainIsRecordedAsLost() async throws {
+    /// Also when a person is faster: that it was let go of follows the reload.
+    @Test(arguments: [false, true]) func whatIsStillOpenAfterTheDrainIsRecordedAsLost(cancelled: Bool) async throws {
         let harness = await EngineHarness(list(["a"]))
         let gate = Gate()
         let invoker = ScriptedInvoker { _ in
@@ -228,12 +229,14 @@ private let busy = Answer.failed(.init(error: "Busy", message: "busy", isRetryab
         async let run: Void = engine.run()
         let saga = await harness.store.start(harness.definitionID)
         await harness.wait("called") { invoker.calls == ["a #1"] }
+        if cancelled { await harness.store.overtake(saga, with: .sagaCancelRequested, data: #"{"actor":"ann"}"#) }
         await engine.drain()
         await run
         await gate.open()
         let state = try #require(try await harness.state(saga))
         #expect(state.steps[0].action.error == EngineError.daemonLost)
         #expect(state.steps[0].outcome == .unknown)
+        #expect((state.cancelRequest != nil) == cancelled)
         #expect(await harness.store.row(saga)?.owner == nil)
     }
 

@@ -240,13 +240,43 @@ private let unreachable = Answer.failed(
         await run
     }
 
-    @Test func parallelStepsOfOneSagaShareAServiceOfOneCall() async throws {
+    /// Three steps at once, of a service that takes one call at once.
+    private func wide() throws -> Definition {
         let plain = calling(3) { $0.maxConcurrent = 1 }
-        let definition = Definition(
+        return Definition(
             name: plain.name, description: nil, digest: plain.digest, inputSchema: nil, deadline: nil,
             services: plain.services, steps: plain.steps,
             graph: try #require(StepGraph(predecessors: [[], [], []])), onCompensationFailure: .halt, output: nil)
-        let harness = await EngineHarness(definition)
+    }
+
+    /// It left memory as often as it was taken up, and wasn't there when the service had a turn for it.
+    @Test func aSagaThatFillsTheRoomByItselfStaysInIt() async throws {
+        let harness = await EngineHarness(try wide(), other: calling(1) { $0.maxConcurrent = 1 })
+        let held = Gate()
+        let witness = Witness(harness.clock) { _ in
+            await held.wait()
+            return done
+        }
+        let engine = harness.engine(witness) {
+            $0.waitingRoom = 1
+            $0.parkAfter = .minutes(1)
+        }
+        async let run: Void = engine.run()
+        _ = await harness.store.start(harness.otherID)
+        await harness.wait("the service has its one call") { witness.arrivals.count == 1 }
+        let saga = await harness.store.start(harness.definitionID)
+        try await harness.wait(for: saga, "all three told to wait") { state in
+            state.steps.allSatisfy { $0.action.deferredSince != nil }
+        }
+        await held.open()
+        try await harness.wait(for: saga, "completed") { $0.status == .completed }
+        #expect(await harness.store.pulled == 0)
+        await engine.drain()
+        await run
+    }
+
+    @Test func parallelStepsOfOneSagaShareAServiceOfOneCall() async throws {
+        let harness = await EngineHarness(try wide())
         let clock = harness.clock
         let witness = Witness(clock) { _ in
             await clock.sleep(until: clock.now() + 2_000)

@@ -79,7 +79,7 @@ extension SagaEngine {
         }
         let waiter = known ?? enter(runner, operation, attempts, timeout, gate)
         requestExchange(gate)
-        if waiter.deferredUntil == nil, isFresh, clock.now() - waiter.entered >= 1_000_000 || isCrowded(gate) {
+        if waiter.deferredUntil == nil, isFresh, clock.now() - waiter.entered >= 1_000_000 || isCrowded(waiter) {
             return put(off: waiter, until: gate.nextSlot ?? now + .seconds(1), limitReason(gate))
         }
         if isUnreachable(gate), waiter.deferredUntil.map({ $0 <= now }) ?? true {
@@ -91,8 +91,12 @@ extension SagaEngine {
     }
 
     /// So many wait in memory that those who have been told so leave it at once.
-    private func isCrowded(_ gate: ServiceGate) -> Bool {
-        gate.room.count > configuration.waitingRoom || runners.count > configuration.mostWaiting
+    ///
+    /// But for the saga that is first: with more operations than a room holds it would leave as often as it comes, and
+    /// nobody be there when a turn does.
+    private func isCrowded(_ waiter: Waiter) -> Bool {
+        waiter.gate.room.first?.runner !== waiter.runner
+            && (waiter.gate.room.count > configuration.waitingRoom || runners.count > configuration.mostWaiting)
     }
 
     /// Its row can't be read or written for so long that nobody should wait for it in memory.
@@ -167,7 +171,7 @@ extension SagaEngine {
             guard waiter.ticket == nil, let until = waiter.deferredUntil else { return nil }
             let waited = TimeSpan(microseconds: clock.now() - waiter.entered)
             let isLong = until >= now + parkAfter || waited >= parkAfter
-            guard isLong || isCrowded(waiter.gate) else { return nil }
+            guard isLong || isCrowded(waiter) else { return nil }
         }
         let first = runner.waiters.values.filter { $0.gate.stored != nil }
             .min { ($0.operation.step, $0.attempts) < ($1.operation.step, $1.attempts) }

@@ -116,8 +116,6 @@ struct FleetChecks {
         var begun: [OperationReference: Int32] = [:]
         var problems: [String] = []
         for written in history {
-            // What a person changes while it leaves it may not get to see.
-            if written.by == nil { begun = [:] }
             switch written.event.event {
             case .started(let operation, _): begun[operation] = written.by
             case .attemptFailed(let operation, let failure, _), .failed(let operation, let failure):

@@ -148,7 +148,10 @@ actor FleetRoom {
                 }
                 tries[place] += 1
                 await help(saga, place, row.unreadable != nil, tries[place])
-                end = world.clock.now() + FleetRoom.patience.microseconds
+                // What even ending it doesn't end isn't waited for any longer.
+                if tries[place] <= FleetRoom.mostTries + 1 {
+                    end = world.clock.now() + FleetRoom.patience.microseconds
+                }
             }
             if isOver { return }
             await world.clock.sleep(for: .milliseconds(50))

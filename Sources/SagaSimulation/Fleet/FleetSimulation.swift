@@ -35,6 +35,8 @@ public enum FleetBreach: String, Sendable, CaseIterable {
 /// any more, and everything must come to an end.
 public struct FleetSimulation: Sendable {
     public let seed: UInt64
+    /// A run has far fewer: with more something goes round in circles.
+    private static let mostJobs = 10_000_000
     /// Whether the result tells all that happened.
     public var isTraced = false
     public var breach: FleetBreach?
@@ -61,7 +63,7 @@ public struct FleetSimulation: Sendable {
             await room.play()
             isOver.withLock { $0 = true }
         }
-        let ending = executor.run(clock) { isOver.withLock { $0 } }
+        let ending = executor.run(clock, mostJobs: Self.mostJobs) { isOver.withLock { $0 } }
         if case .over = ending {
             // What is left are tasks that have to notice that it is over.
             _ = executor.run(clock) { false }
