@@ -6,9 +6,9 @@ extension PostgresStore {
     /// Long enough that asking costs the daemon next to nothing, short enough that no log of slow statements fills up.
     private static let longestWait = TimeSpan.milliseconds(100)
 
-    /// Sagas of earlier days, each a partition of its own, are looked for in every so many calls: at least twice a
-    /// second.
-    private static let callsPerWideLook: UInt32 = 4
+    /// Sagas of earlier days, each a partition of its own, are looked for in every so many calls, about once a second: to
+    /// open fifty partitions costs as much as fifty looks into one.
+    private static let callsPerWideLook: UInt32 = 10
 
     /// The server does the waiting. Nothing is locked or written, and no transaction lasts.
     public func waitForDueSagas(
