@@ -5,9 +5,12 @@ import Logging
 struct DatabaseTrouble {
     /// Microseconds between two lines.
     private static let pause: Int64 = 30_000_000
+    /// Without a failure for so long it is over: what fails and goes well in turn is one trouble.
+    private static let calm: Int64 = 5_000_000
 
     private var beganAt: Int64?
     private var toldAt: Int64 = 0
+    private var failedAt: Int64 = 0
     /// Of this trouble.
     private var failures = 0
     /// Since the daemon began.
@@ -19,6 +22,7 @@ struct DatabaseTrouble {
     mutating func failed(doing what: String, _ reason: String, now: Int64) -> Logger.Metadata? {
         failures += 1
         allFailures += 1
+        failedAt = now
         if beganAt == nil {
             beganAt = now
         } else if now - toldAt < Self.pause {
@@ -30,11 +34,11 @@ struct DatabaseTrouble {
 
     /// The database does what it is asked.
     ///
-    /// - Returns: what to log when it didn't before.
+    /// - Returns: what to log when it didn't before, and has now for a while.
     mutating func answered(now: Int64) -> Logger.Metadata? {
-        guard let began = beganAt else { return nil }
+        guard let began = beganAt, now - failedAt >= Self.calm else { return nil }
         defer { self = DatabaseTrouble(allFailures: allFailures) }
-        let milliseconds = (now - began) / 1_000
+        let milliseconds = (failedAt - began) / 1_000
         return ["failures": "\(failures)", "after": "\(milliseconds / 1_000).\(milliseconds % 1_000 / 100)s"]
     }
 

@@ -17,12 +17,13 @@ import Testing
             note(trouble.failed(doing: "committing", "no route", now: second * 1_000_000), at: second)
         }
         note(trouble.answered(now: 45_250_000), at: 45)
-        note(trouble.answered(now: 46_000_000), at: 46)
-        note(trouble.failed(doing: "claiming", "starting up", now: 50_000_000), at: 50)
+        note(trouble.answered(now: 49_000_000), at: 49)
+        note(trouble.answered(now: 50_000_000), at: 50)
+        note(trouble.failed(doing: "claiming", "starting up", now: 60_000_000), at: 60)
         #expect(
             told == [
                 "5: doing=committing failures=1 reason=no route", "35: doing=committing failures=31 reason=no route",
-                "45: after=40.2s failures=40", "50: doing=claiming failures=1 reason=starting up",
+                "49: after=39.0s failures=40", "60: doing=claiming failures=1 reason=starting up",
             ])
         #expect(trouble.allFailures == 41)
     }

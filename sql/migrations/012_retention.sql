@@ -287,6 +287,10 @@ BEGIN
     IF older_than IS NULL OR older_than < interval '0' THEN
         RAISE EXCEPTION 'no time is given for which ended sagas are kept' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- An older snapshot than the lock would not see a saga that has just been turned back.
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'partitions are dropped at READ COMMITTED only' USING ERRCODE = 'active_sql_transaction';
+    END IF;
     IF NOT pg_try_advisory_xact_lock(x'7361676170617274'::bigint) THEN
         RAISE EXCEPTION 'somebody else is changing the partitions' USING ERRCODE = 'lock_not_available';
     END IF;

@@ -41,10 +41,15 @@ public struct PartitionDesk: Sendable {
     public func drop(_ partition: AgedPartition, endedBefore age: TimeSpan) async throws(PostgresError) -> PartitionDrop
     {
         do throws(PostgresError) {
-            let result = try await pool.query(
-                "SELECT saga.drop_partition($1, $2 * interval '1 us')",
-                [.text(partition.name), .int8(age.microseconds)], timeout: Self.timeout)
-            guard let sagas = try result.rows.first?.decode(0, as: Int64?.self) else { return .kept }
+            // Whatever the role's default: what others have just committed must be seen.
+            let results = try await pool.transaction(
+                [
+                    PostgresStatement("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"),
+                    PostgresStatement(
+                        "SELECT saga.drop_partition($1, $2 * interval '1 us')",
+                        [.text(partition.name), .int8(age.microseconds)]),
+                ], timeout: Self.timeout)
+            guard let sagas = try results.last?.rows.first?.decode(0, as: Int64?.self) else { return .kept }
             return .dropped(sagas: Int(sagas))
         } catch {
             // 55P03: the wait was over; 40P01: somebody waited for us in turn.
