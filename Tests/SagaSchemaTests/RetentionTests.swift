@@ -194,6 +194,20 @@ import Testing
         }
     }
 
+    /// A snapshot older than the lock would not see a saga that has just been turned back.
+    @Test func nothingIsDroppedUnderAnOldSnapshot() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.makeDay("2020-01-01")
+            try await fixture.pool.withConnection { connection in
+                _ = try await connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ")
+                let error = await #expect(throws: PostgresError.self) {
+                    try await connection.query("SELECT saga.drop_partition('20200101', '30 days')")
+                }
+                #expect(error?.sqlState == "25001")
+            }
+        }
+    }
+
     /// A reader that takes its time holds up the dropping, and nobody else.
     @Test func aLongReaderIsNotWaitedFor() async throws {
         try await SchemaFixture.run { fixture async throws in
