@@ -90,6 +90,10 @@ COMMENT ON FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, p_k
 CREATE FUNCTION saga.add_partition(partition text, bounds text) RETURNS void
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    v_table text;
+    v_owner regrole;
+    v_id text;
 BEGIN
     EXECUTE format('CREATE TABLE saga.%I (LIKE saga.state INCLUDING DEFAULTS INCLUDING CONSTRAINTS) '
         'WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)', 'state_' || partition);
@@ -98,13 +102,28 @@ BEGIN
     EXECUTE format('CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON saga.%I '
         'FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change(%L)', 'event_' || partition,
         'events are append-only, a saga''s state is the fold of all of them');
-    -- Unlike CREATE TABLE ... PARTITION OF, this waits for nobody who reads or writes the parent.
-    EXECUTE format('ALTER TABLE saga.state ATTACH PARTITION saga.%I %s', 'state_' || partition, bounds);
-    EXECUTE format('ALTER TABLE saga.event ATTACH PARTITION saga.%I %s', 'event_' || partition, bounds);
-    EXECUTE format('COMMENT ON TABLE saga.%I IS %L', 'state_' || partition, 'A partition of saga.state: '
-        || CASE partition WHEN 'default' THEN 'what no other takes.' ELSE 'the sagas started on that day, UTC.' END);
-    EXECUTE format('COMMENT ON TABLE saga.%I IS %L', 'event_' || partition, 'A partition of saga.event: '
-        || CASE partition WHEN 'default' THEN 'what no other takes.' ELSE 'of the sagas started on that day, UTC.' END);
+    FOREACH v_table IN ARRAY ARRAY['state', 'event'] LOOP
+        v_id := CASE v_table WHEN 'state' THEN 'id' ELSE 'saga_id' END;
+        IF partition = 'default' THEN
+            EXECUTE format('ALTER TABLE saga.%I ADD CONSTRAINT %I CHECK (saga.in_default(%I))',
+                v_table || '_default', v_table || '_default_days', v_id);
+        END IF;
+        -- Unlike CREATE TABLE ... PARTITION OF, this waits for nobody who reads or writes the parent.
+        EXECUTE format('ALTER TABLE saga.%I ATTACH PARTITION saga.%I %s', v_table, v_table || '_' || partition, bounds);
+        EXECUTE format('COMMENT ON TABLE saga.%I IS %L', v_table || '_' || partition,
+            format('A partition of saga.%s: ', v_table) || CASE
+                WHEN partition = 'default' THEN 'what no other takes.'
+                WHEN v_table = 'state' THEN 'the sagas started on that day, UTC.'
+                ELSE 'of the sagas started on that day, UTC.' END);
+        -- Made by an administrator, it would be closed to the owner.
+        SELECT p.relowner INTO v_owner FROM pg_catalog.pg_class p
+            JOIN pg_catalog.pg_class c ON c.oid = format('saga.%I', v_table || '_' || partition)::regclass
+            WHERE p.oid = format('saga.%I', v_table)::regclass AND p.relowner <> c.relowner;
+        IF FOUND THEN
+            EXECUTE format('ALTER TABLE saga.%I OWNER TO %s', v_table || '_' || partition, v_owner);
+        END IF;
+        PERFORM saga.copy_grants(v_table, v_table || '_' || partition);
+    END LOOP;
 END
 $$;
 
@@ -112,7 +131,34 @@ $$;
 -- Name: FUNCTION add_partition(partition text, bounds text); Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON FUNCTION saga.add_partition(partition text, bounds text) IS 'Makes a partition of saga.state and saga.event.';
+COMMENT ON FUNCTION saga.add_partition(partition text, bounds text) IS 'Makes a partition of saga.state and saga.event: of the same owner, and with the same grants.';
+
+--
+-- Name: age_limit(interval); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.age_limit(older_than interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF older_than IS NULL THEN
+        RAISE EXCEPTION 'no time is given for which ended sagas are kept' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Months are counted as 30 days where intervals are compared, not where they are subtracted.
+    IF older_than < interval '0' OR older_than > interval '1000 years'
+        OR statement_timestamp() - older_than > statement_timestamp() THEN
+        RAISE EXCEPTION 'ended sagas are kept for 0 to 1000 years, not for %', older_than
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN statement_timestamp() - older_than;
+END
+$$;
+
+--
+-- Name: FUNCTION age_limit(older_than interval); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.age_limit(older_than interval) IS 'The time before which a saga must have ended to be dropped. 22023 for an interval that is null, negative or longer than 1000 years.';
 
 --
 -- Name: aim_probe(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
@@ -166,10 +212,12 @@ BEGIN
 END
 $body$, v_own, v_free);
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_proc
-        WHERE pronamespace = 'saga'::regnamespace AND proname = 'wait_for_work' AND pronargs = 4 AND prosrc = v_body) THEN
+        WHERE pronamespace = 'saga'::regnamespace AND proname = 'wait_for_work' AND pronargs = 4 AND prosrc = v_body
+            AND proconfig @> ARRAY['jit=off']) THEN
         EXECUTE format('CREATE OR REPLACE FUNCTION saga.wait_for_work('
             'daemon integer, every interval, up_to interval, wide boolean) RETURNS boolean LANGUAGE plpgsql VOLATILE '
-            'SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS %L', v_body);
+            'SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan '
+            'SET jit = off AS %L', v_body);
     END IF;
 END
 $_$;
@@ -230,7 +278,7 @@ BEGIN
     END IF;
     SELECT s.status INTO v_status FROM saga.state s WHERE s.id = append_operator_event.id;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'no saga has the id %', append_operator_event.id USING ERRCODE = 'invalid_parameter_value';
+        PERFORM saga.refuse_unknown(append_operator_event.id);
     END IF;
     SELECT max(e.sequence) INTO v_last FROM saga.event e WHERE e.saga_id = append_operator_event.id;
     -- Larger than the last is as wrong as smaller: it would leave a gap that no fold gets over. A completed saga takes
@@ -361,6 +409,7 @@ CREATE FUNCTION saga.awaited_services() RETURNS TABLE(name text, url text)
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 BEGIN
     RETURN QUERY
@@ -392,6 +441,10 @@ BEGIN
     END IF;
     IF v_id IS NULL THEN
         RAISE EXCEPTION 'no saga has the id or key "%"', id_or_key USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- A key's saga has been there.
+    IF lower(id_or_key) <> v_id::text AND NOT EXISTS (SELECT FROM saga.state s WHERE s.id = v_id) THEN
+        PERFORM saga.refuse_unknown(v_id, id_or_key);
     END IF;
     PERFORM saga.cancel(v_id, reason);
 END
@@ -426,7 +479,7 @@ BEGIN
     FOR attempt IN 1..100 LOOP
         SELECT s.definition_id, s.status INTO v_definition_id, v_status FROM saga.state s WHERE s.id = cancel.id;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'no saga has the id %', cancel.id USING ERRCODE = 'invalid_parameter_value';
+            PERFORM saga.refuse_unknown(cancel.id);
         END IF;
         IF v_status IN (5, 6, 7) THEN
             RAISE EXCEPTION 'saga % has ended: %', cancel.id, saga.status_name(v_status)
@@ -498,6 +551,7 @@ CREATE FUNCTION saga.claim(daemon integer, most bigint, own_most bigint) RETURNS
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 DECLARE
     v_from uuid := saga.id_floor(now() - interval '1 day');
@@ -546,6 +600,7 @@ CREATE FUNCTION saga.claim_waiting(daemon integer, service integer, most bigint,
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 BEGIN
     IF fewest_attempts_first THEN
@@ -597,6 +652,10 @@ BEGIN
     IF v_id IS NULL THEN
         RAISE EXCEPTION 'no saga has the id or key "%"', id_or_key USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- A key's saga has been there.
+    IF lower(id_or_key) <> v_id::text AND NOT EXISTS (SELECT FROM saga.state s WHERE s.id = v_id) THEN
+        PERFORM saga.refuse_unknown(v_id, id_or_key);
+    END IF;
     PERFORM saga.compensate(v_id, reason);
 END
 $$;
@@ -631,7 +690,7 @@ BEGIN
     FOR attempt IN 1..100 LOOP
         SELECT s.definition_id, s.status INTO v_definition_id, v_status FROM saga.state s WHERE s.id = compensate.id;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'no saga has the id %', compensate.id USING ERRCODE = 'invalid_parameter_value';
+            PERFORM saga.refuse_unknown(compensate.id);
         END IF;
         SELECT max(e.sequence), bool_or(e.type = 23) INTO v_last, v_asked
             FROM saga.event e WHERE e.saga_id = compensate.id;
@@ -664,6 +723,53 @@ $$;
 COMMENT ON FUNCTION saga.compensate(id uuid, reason text) IS 'Asks that a completed saga be undone; a daemon does so once this commits. Nothing happens if that was asked already. 22023 for an unknown id, 55000 for a saga that is not completed or is past its pivot.';
 
 --
+-- Name: copy_grants(text, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.copy_grants(parent text, partition text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_sql text;
+BEGIN
+    FOR v_sql IN
+        SELECT format('GRANT %s ON saga.%I TO %s%s', a.privilege_type, copy_grants.partition,
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
+            CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+        FROM pg_catalog.pg_class c CROSS JOIN aclexplode(c.relacl) a
+        WHERE c.oid = format('saga.%I', parent)::regclass AND a.grantee <> c.relowner
+    LOOP
+        EXECUTE v_sql;
+    END LOOP;
+END
+$$;
+
+--
+-- Name: FUNCTION copy_grants(parent text, partition text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.copy_grants(parent text, partition text) IS 'Lets those see a partition who may see the table that it is of: PostgreSQL asks for that where the partition is named, as saga.wait_for_work and pg_dump do.';
+
+--
+-- Name: default_holds(uuid, uuid); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.default_holds(first_id uuid, end_id uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM saga.state_default s WHERE s.id >= first_id AND s.id < end_id)
+        OR EXISTS (SELECT FROM saga.event_default e WHERE e.saga_id >= first_id AND e.saga_id < end_id);
+END
+$$;
+
+--
+-- Name: FUNCTION default_holds(first_id uuid, end_id uuid); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.default_holds(first_id uuid, end_id uuid) IS 'Whether anything of these ids, the last one left out, is in the default partition.';
+
+--
 -- Name: drop_breaker_events(interval); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -671,12 +777,13 @@ CREATE FUNCTION saga.drop_breaker_events(older_than interval) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 DECLARE
+    v_limit constant timestamptz := saga.age_limit(older_than);
     v_count bigint;
 BEGIN
     PERFORM set_config('saga.retention', 'on', true);
     -- The last one of a service stays: the next goes on counting from it.
     DELETE FROM saga.breaker_event e
-        WHERE e.at < statement_timestamp() - older_than
+        WHERE e.at < v_limit
             AND e.sequence < (SELECT max(l.sequence) FROM saga.breaker_event l WHERE l.service_id = e.service_id);
     GET DIAGNOSTICS v_count = ROW_COUNT;
     PERFORM set_config('saga.retention', '', true);
@@ -696,6 +803,8 @@ COMMENT ON FUNCTION saga.drop_breaker_events(older_than interval) IS 'Deletes wh
 
 CREATE FUNCTION saga.drop_partition(partition text, older_than interval, patience interval DEFAULT '00:00:00.2'::interval) RETURNS bigint
     LANGUAGE plpgsql
+    SET lock_timeout TO '1500ms'
+    SET jit TO 'off'
     AS $_$
 #variable_conflict use_variable
 DECLARE
@@ -703,11 +812,12 @@ DECLARE
     v_end uuid;
     v_sagas bigint;
     v_pinning bigint;
-    v_limit constant timestamptz := statement_timestamp() - older_than;
-    v_patience constant text := ceil(extract(epoch FROM patience) * 1000)::text;
+    v_pinned boolean;
+    v_limit constant timestamptz := saga.age_limit(older_than);
 BEGIN
-    IF older_than IS NULL OR older_than < interval '0' THEN
-        RAISE EXCEPTION 'no time is given for which ended sagas are kept' USING ERRCODE = 'invalid_parameter_value';
+    IF patience IS NULL OR patience < interval '0' OR patience > interval '1 hour' THEN
+        RAISE EXCEPTION 'others wait for 0 to 1 hour while a partition is dropped, not for %',
+            coalesce(patience::text, 'null') USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- An older snapshot than the lock would not see a saga that has just been turned back.
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -716,13 +826,19 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(x'7361676170617274'::bigint) THEN
         RAISE EXCEPTION 'somebody else is changing the partitions' USING ERRCODE = 'lock_not_available';
     END IF;
-    SELECT p.first_id, p.end_id INTO v_first, v_end FROM saga.partitions() p WHERE p.partition = drop_partition.partition;
+    SELECT p.first_id, p.end_id INTO v_first, v_end
+        FROM saga.partitions() p WHERE p.partition = drop_partition.partition;
     IF NOT FOUND OR v_end > saga.id_floor(v_limit) THEN
+        RETURN NULL;
+    END IF;
+    -- Before anybody has to wait: the default partition may be the one that sagas start in.
+    EXECUTE format('SELECT EXISTS (SELECT FROM saga.%I s WHERE s.ended_at IS NULL OR s.ended_at >= $1)',
+        'state_' || partition) INTO v_pinned USING v_limit;
+    IF v_pinned THEN
         RETURN NULL;
     END IF;
     -- From here on no saga of it can be taken up again: a completed one could by saga.compensate. Longer than the
     -- second after which an autovacuum gives way.
-    PERFORM set_config('lock_timeout', '1500', true);
     EXECUTE format('LOCK TABLE saga.%I IN SHARE ROW EXCLUSIVE MODE', 'state_' || partition);
     EXECUTE format('SELECT count(*), count(*) FILTER (WHERE s.ended_at IS NULL OR s.ended_at >= $1) FROM saga.%I s',
         'state_' || partition) INTO v_sagas, v_pinning USING v_limit;
@@ -730,7 +846,7 @@ BEGIN
         RETURN NULL;
     END IF;
     -- Everybody waits behind this for as long as it takes.
-    PERFORM set_config('lock_timeout', greatest(1, v_patience::integer)::text, true);
+    PERFORM set_config('lock_timeout', greatest(1, ceil(extract(epoch FROM patience) * 1000))::integer::text, true);
     LOCK TABLE ONLY saga.state, ONLY saga.event IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('DROP TABLE saga.%I, saga.%I', 'state_' || partition, 'event_' || partition);
     IF v_end IS NULL THEN
@@ -755,42 +871,85 @@ COMMENT ON FUNCTION saga.drop_partition(partition text, older_than interval, pat
 
 CREATE FUNCTION saga.ensure_partitions(days integer DEFAULT 7, at timestamp with time zone DEFAULT clock_timestamp()) RETURNS integer
     LANGUAGE plpgsql
+    SET lock_timeout TO '100ms'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
     AS $$
 DECLARE
-    v_day timestamptz := date_trunc('day', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
+    v_head constant text := 'CREATE OR REPLACE FUNCTION saga.in_default(id uuid) RETURNS boolean '
+        'LANGUAGE sql IMMUTABLE PARALLEL SAFE AS ';
+    -- An older snapshot than the lock wouldn't show what came between: then PostgreSQL has to read.
+    v_sees_all constant boolean :=
+        current_setting('transaction_isolation') IN ('read committed', 'read uncommitted');
+    v_today timestamptz;
+    v_name text;
     v_first uuid;
     v_end uuid;
+    v_ahead integer;
+    v_missing integer[] := '{}';
+    v_filled text[] := '{}';
+    v_held text[] := '{}';
     v_made integer := 0;
-    v_timeout constant text := current_setting('lock_timeout');
 BEGIN
     IF days IS NULL OR days NOT BETWEEN 0 AND 366 THEN
         RAISE EXCEPTION 'partitions are made 0 to 366 days ahead' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- Names have four digits for the year, ids 48 bits for the milliseconds since 1970.
+    IF at IS NULL OR at < '1970-01-01T00:00:00Z' OR at >= '9998-01-01T00:00:00Z' THEN
+        RAISE EXCEPTION 'partitions are made for the years 1970 to 9997, not for %', coalesce(at::text, 'null')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     IF NOT pg_try_advisory_xact_lock(x'7361676170617274'::bigint) THEN
         RETURN 0;
     END IF;
-    -- Whoever writes behind this one waits as long.
-    PERFORM set_config('lock_timeout', '200ms', true);
+    v_today := date_trunc('day', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
     FOR n IN 0..days LOOP
-        v_first := saga.id_floor(v_day + n * interval '24 hours');
-        v_end := saga.id_floor(v_day + (n + 1) * interval '24 hours');
+        v_first := saga.id_floor(v_today + n * interval '24 hours');
+        v_end := saga.id_floor(v_today + (n + 1) * interval '24 hours');
         CONTINUE WHEN EXISTS (
             SELECT FROM saga.partitions() p WHERE p.end_id > v_first AND (p.first_id IS NULL OR p.first_id < v_end));
         -- Rows of that day in the default partition stay there; the days after it are not held up.
-        CONTINUE WHEN EXISTS (SELECT FROM saga.state_default s WHERE s.id >= v_first AND s.id < v_end)
-            OR EXISTS (SELECT FROM saga.event_default e WHERE e.saga_id >= v_first AND e.saga_id < v_end);
-        BEGIN
-            PERFORM saga.add_partition(
-                to_char((v_day + n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD'),
-                format('FOR VALUES FROM (%L) TO (%L)', v_first, v_end));
-            v_made := v_made + 1;
-        EXCEPTION
-            -- Somebody holds the default partition, or has put a row of that day there just now: the next time.
-            WHEN lock_not_available OR check_violation THEN
-                NULL;
-        END;
+        IF saga.default_holds(v_first, v_end) THEN
+            v_filled := v_filled || to_char((v_today + n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD');
+        ELSE
+            v_missing := v_missing || n;
+        END IF;
     END LOOP;
-    PERFORM set_config('lock_timeout', v_timeout, true);
+    IF cardinality(v_missing) > 0 AND saga.hold_default() THEN
+        FOREACH v_ahead IN ARRAY v_missing LOOP
+            v_name := to_char((v_today + v_ahead * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD');
+            v_first := saga.id_floor(v_today + v_ahead * interval '24 hours');
+            v_end := saga.id_floor(v_today + (v_ahead + 1) * interval '24 hours');
+            BEGIN
+                IF v_sees_all THEN
+                    IF saga.default_holds(v_first, v_end) THEN
+                        RAISE EXCEPTION USING ERRCODE = 'check_violation';
+                    END IF;
+                    EXECUTE v_head || quote_literal(format('SELECT id < %L::uuid OR id >= %L::uuid', v_first, v_end));
+                END IF;
+                PERFORM saga.add_partition(v_name, format('FOR VALUES FROM (%L) TO (%L)', v_first, v_end));
+                v_made := v_made + 1;
+            EXCEPTION
+                WHEN check_violation THEN
+                    v_filled := v_filled || v_name;
+                WHEN lock_not_available OR deadlock_detected THEN
+                    v_held := v_held || v_name;
+            END;
+        END LOOP;
+        EXECUTE v_head || quote_literal('SELECT true');
+    ELSIF cardinality(v_missing) > 0 THEN
+        v_held := ARRAY(
+            SELECT to_char((v_today + m.n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD')
+            FROM unnest(v_missing) AS m (n));
+    END IF;
+    IF cardinality(v_filled) > 0 THEN
+        RAISE NOTICE 'sagas of % are in the default partition, which goes on taking them',
+            array_to_string(v_filled, ', ');
+    END IF;
+    IF cardinality(v_held) > 0 THEN
+        RAISE NOTICE 'somebody holds the tables: no partition is made of % this time', array_to_string(v_held, ', ');
+    END IF;
     PERFORM saga.aim_probe();
     RETURN v_made;
 END
@@ -800,7 +959,7 @@ $$;
 -- Name: FUNCTION ensure_partitions(days integer, at timestamp with time zone); Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON FUNCTION saga.ensure_partitions(days integer, at timestamp with time zone) IS 'Makes the partitions that are missing from the day of that time to so many days ahead, and returns how many. One caller at a time; whatever can''t be had at once is left for the next call. Daemons call it every hour; without it starts go into the default partition.';
+COMMENT ON FUNCTION saga.ensure_partitions(days integer, at timestamp with time zone) IS 'Makes the partitions that are missing from the day of that time to so many days ahead, and returns how many. Whoever writes waits for some tenths of a second at most, however much is in the default partition, but at REPEATABLE READ and SERIALIZABLE for as long as it takes to read it. One caller at a time; whatever can''t be had at once is left for the next call, and a day whose sagas are in the default partition goes on there. Daemons call it every hour; without it starts go into the default partition.';
 
 --
 -- Name: event_type(smallint); Type: FUNCTION; Schema: saga; Owner: -
@@ -909,6 +1068,54 @@ $$;
 COMMENT ON FUNCTION saga.grant_roles() IS 'Grants what this schema has to those of the roles saga_reader (sees all), saga_starter (starts and cancels) and saga_operator (both, steers sagas and registers definitions) that exist. For the schema''s owner; may be run again.';
 
 --
+-- Name: hold_default(); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.hold_default() RETURNS boolean
+    LANGUAGE plpgsql
+    SET lock_timeout TO '100ms'
+    AS $$
+DECLARE
+    v_table regclass;
+    v_name text;
+BEGIN
+    -- Nobody who reads or writes rows waits for this. An autovacuum gives way to whoever waits for a second.
+    BEGIN
+        PERFORM set_config('lock_timeout', '1500ms', true);
+        LOCK TABLE saga.state_default, saga.event_default IN SHARE UPDATE EXCLUSIVE MODE;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        RETURN false;
+    END;
+    -- Not so yet in a default partition of before 013.
+    FOR v_table, v_name IN
+        SELECT c.conrelid::regclass, c.conname FROM pg_catalog.pg_constraint c
+        WHERE c.conrelid IN ('saga.state_default'::regclass, 'saga.event_default'::regclass)
+            AND c.conname IN ('state_default_days', 'event_default_days') AND NOT c.convalidated
+        ORDER BY 2
+    LOOP
+        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', v_table, v_name);
+    END LOOP;
+    -- Whoever writes behind this one waits as long.
+    PERFORM set_config('lock_timeout', '100ms', true);
+    FOR attempt IN 1..5 LOOP
+        BEGIN
+            LOCK TABLE saga.state_default, saga.event_default IN ACCESS EXCLUSIVE MODE;
+            RETURN true;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            PERFORM pg_sleep(0.05);
+        END;
+    END LOOP;
+    RETURN false;
+END
+$$;
+
+--
+-- Name: FUNCTION hold_default(); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.hold_default() IS 'Locks the default partition until the transaction''s end, if nobody holds it for long; whether it did.';
+
+--
 -- Name: id_at(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
 --
 
@@ -962,6 +1169,20 @@ $$;
 --
 
 COMMENT ON FUNCTION saga.id_time(id uuid) IS 'The time in a UUID of version 7, to the millisecond: when a saga was started.';
+
+--
+-- Name: in_default(uuid); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.in_default(id uuid) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$SELECT true$$;
+
+--
+-- Name: FUNCTION in_default(id uuid); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.in_default(id uuid) IS 'True. Within saga.ensure_partitions it says for a moment which ids the default partition doesn''t hold, so that PostgreSQL needn''t read it.';
 
 --
 -- Name: input_schema(text); Type: FUNCTION; Schema: saga; Owner: -
@@ -1151,15 +1372,56 @@ $$;
 COMMENT ON FUNCTION saga.refuse_change_but_retention() IS 'As saga.refuse_change, but lets saga.drop_breaker_events pass.';
 
 --
+-- Name: refuse_unknown(uuid, text); Type: FUNCTION; Schema: saga; Owner: -
+--
+
+CREATE FUNCTION saga.refuse_unknown(id uuid, key text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_variable
+DECLARE
+    v_started constant timestamp := saga.id_time(id) AT TIME ZONE 'UTC';
+    v_at timestamptz;
+    v_when text;
+BEGIN
+    SELECT d.dropped_at INTO v_at FROM saga.dropped d
+        WHERE (d.first_id IS NULL OR d.first_id <= id) AND d.end_id > id ORDER BY d.dropped_at DESC LIMIT 1;
+    IF NOT FOUND AND key IS NOT NULL THEN
+        -- It was in the default partition, which went whole when it was dropped next.
+        SELECT d.dropped_at INTO v_at FROM saga.dropped d
+            WHERE d.end_id IS NULL AND d.dropped_at >= saga.id_time(id) ORDER BY d.dropped_at LIMIT 1;
+    END IF;
+    v_when := coalesce(to_char(v_at AT TIME ZONE 'UTC', '" at "YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '');
+    IF key IS NOT NULL THEN
+        RAISE EXCEPTION 'the saga of key "%" (%, started %) has ended, and its history was dropped by retention%',
+            key, id, to_char(v_started, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), v_when
+            USING ERRCODE = 'invalid_parameter_value';
+    ELSIF v_at IS NOT NULL THEN
+        RAISE EXCEPTION 'no saga has the id % any more: all that were started on % have ended, and their histories '
+            'were dropped by retention%', id, to_char(v_started, 'YYYY-MM-DD'), v_when
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RAISE EXCEPTION 'no saga has the id %', id USING ERRCODE = 'invalid_parameter_value';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_unknown(id uuid, key text); Type: COMMENT; Schema: saga; Owner: -
+--
+
+COMMENT ON FUNCTION saga.refuse_unknown(id uuid, key text) IS 'Raises 22023 for an id, or a key''s id, that no saga has: dropped by retention and when, or never there.';
+
+--
 -- Name: retention(interval); Type: FUNCTION; Schema: saga; Owner: -
 --
 
 CREATE FUNCTION saga.retention(older_than interval) RETURNS TABLE(partition text, first_id uuid, end_id uuid, sagas bigint, pinning bigint, unended bigint, bytes bigint, oldest uuid, oldest_status text, oldest_ended_at timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'saga', 'pg_temp'
+    SET jit TO 'off'
     AS $_$
 DECLARE
-    v_limit constant timestamptz := statement_timestamp() - older_than;
+    v_limit constant timestamptz := saga.age_limit(older_than);
 BEGIN
     FOR partition, first_id, end_id IN
         SELECT p.partition, p.first_id, p.end_id FROM saga.partitions() p
@@ -1169,13 +1431,14 @@ BEGIN
     LOOP
         EXECUTE format(
             'SELECT count(*), count(*) FILTER (WHERE s.ended_at IS NULL OR s.ended_at >= $1), '
-            'count(*) FILTER (WHERE s.ended_at IS NULL), min(s.id::text COLLATE "C") FILTER (WHERE s.ended_at IS NULL), '
+            'count(*) FILTER (WHERE s.ended_at IS NULL), '
+            'min(s.id::text COLLATE "C") FILTER (WHERE s.ended_at IS NULL), '
             'min(s.id::text COLLATE "C") FILTER (WHERE s.ended_at >= $1) FROM saga.%I s', 'state_' || partition)
             INTO sagas, pinning, unended, oldest, oldest_status USING v_limit;
         -- One that hasn't ended is the better reason.
         oldest := coalesce(oldest, oldest_status::uuid);
-        SELECT CASE WHEN s.unreadable IS NOT NULL AND s.ended_at IS NULL THEN 'stuck' ELSE saga.status_name(s.status) END,
-                s.ended_at
+        SELECT CASE WHEN s.unreadable IS NOT NULL AND s.ended_at IS NULL THEN 'stuck'
+                ELSE saga.status_name(s.status) END, s.ended_at
             INTO oldest_status, oldest_ended_at FROM saga.state s WHERE s.id = oldest;
         bytes := pg_total_relation_size(('saga.state_' || partition)::regclass)
             + pg_total_relation_size(('saga.event_' || partition)::regclass);
@@ -1331,6 +1594,7 @@ CREATE FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interva
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
     AS $$
 DECLARE
     v_now timestamptz := clock_timestamp();
@@ -1369,6 +1633,7 @@ CREATE FUNCTION saga.wait_for_work(daemon integer, every interval, up_to interva
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     AS $$
 DECLARE
     v_now timestamptz := clock_timestamp();
@@ -1925,6 +2190,7 @@ CREATE TABLE saga.event_default (
     type smallint NOT NULL,
     data json,
     CONSTRAINT event_cause_earlier CHECK ((cause < sequence)),
+    CONSTRAINT event_default_days CHECK (saga.in_default(saga_id)),
     CONSTRAINT event_sequence_positive CHECK ((sequence >= 1)),
     CONSTRAINT event_type_known CHECK (((type >= 1) AND (type <= 23)))
 );
@@ -2152,6 +2418,7 @@ CREATE TABLE saga.state_default (
     waits_for integer,
     waits_attempts smallint,
     waits_since timestamp with time zone,
+    CONSTRAINT state_default_days CHECK (saga.in_default(id)),
     CONSTRAINT state_ended_with_status CHECK (((ended_at IS NOT NULL) = (status >= 5))),
     CONSTRAINT state_status_known CHECK (((status >= 1) AND (status <= 7))),
     CONSTRAINT state_waits_whole CHECK ((((waits_for IS NULL) = (waits_attempts IS NULL)) AND ((waits_for IS NULL) = (waits_since IS NULL)))),
@@ -2757,6 +3024,12 @@ REVOKE ALL ON FUNCTION saga.accept(p_saga text, p_input text, p_document jsonb, 
 REVOKE ALL ON FUNCTION saga.add_partition(partition text, bounds text) FROM PUBLIC;
 
 --
+-- Name: FUNCTION age_limit(older_than interval); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.age_limit(older_than interval) FROM PUBLIC;
+
+--
 -- Name: FUNCTION aim_probe(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -
 --
 
@@ -2844,6 +3117,18 @@ REVOKE ALL ON FUNCTION saga.compensate(id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION saga.compensate(id uuid, reason text) TO saga_operator;
 
 --
+-- Name: FUNCTION copy_grants(parent text, partition text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.copy_grants(parent text, partition text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION default_holds(first_id uuid, end_id uuid); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.default_holds(first_id uuid, end_id uuid) FROM PUBLIC;
+
+--
 -- Name: FUNCTION drop_breaker_events(older_than interval); Type: ACL; Schema: saga; Owner: -
 --
 
@@ -2878,6 +3163,12 @@ REVOKE ALL ON FUNCTION saga.find(id_or_key text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION saga.grant_roles() FROM PUBLIC;
+
+--
+-- Name: FUNCTION hold_default(); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.hold_default() FROM PUBLIC;
 
 --
 -- Name: FUNCTION id_at(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -
@@ -2944,6 +3235,12 @@ REVOKE ALL ON FUNCTION saga.refuse_change() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION saga.refuse_change_but_retention() FROM PUBLIC;
+
+--
+-- Name: FUNCTION refuse_unknown(id uuid, key text); Type: ACL; Schema: saga; Owner: -
+--
+
+REVOKE ALL ON FUNCTION saga.refuse_unknown(id uuid, key text) FROM PUBLIC;
 
 --
 -- Name: FUNCTION retention(older_than interval); Type: ACL; Schema: saga; Owner: -

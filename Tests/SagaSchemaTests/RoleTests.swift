@@ -94,7 +94,7 @@ import Testing
                 """
                 SELECT p.oid::regprocedure::text AS name FROM pg_proc p
                 WHERE pronamespace = 'saga'::regnamespace AND prosecdef
-                    AND proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, saga, pg_temp']
+                    AND (proconfig @> ARRAY['search_path=pg_catalog, saga, pg_temp']) IS NOT TRUE
                 """
             ) == []
         )
@@ -105,7 +105,10 @@ import Testing
                 WHERE pronamespace = 'saga'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')
                 ORDER BY 1
                 """
-            ) == ["saga.event_type(smallint)", "saga.readable(json)", "saga.status_name(smallint)"]
+            ) == [
+                "saga.event_type(smallint)", "saga.in_default(uuid)", "saga.readable(json)",
+                "saga.status_name(smallint)",
+            ]
         )
     }
 
