@@ -176,3 +176,13 @@ public enum StoreError: Error, Sendable, Hashable {
     /// The database refuses this content: trying again gives the same.
     case refused(String)
 }
+
+extension StoreError: CustomStringConvertible {
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .unavailable(let reason), .inDoubt(let reason, _), .blocked(let reason), .refused(let reason): reason
+        case .leaseLost: "another daemon has taken the lease over"
+        }
+    }
+}

@@ -11,16 +11,23 @@ import Testing
         private let partitions: [AgedPartition]
         private var busy: Int
         private let failure: StoreError?
+        private var rights: [Bool]
         private(set) var notes: [String] = []
 
-        init(_ partitions: [AgedPartition], busy: Int = 0, failure: StoreError? = nil) {
+        /// - Parameter rights: whether it may change partitions, at each round; then always.
+        init(_ partitions: [AgedPartition], busy: Int = 0, failure: StoreError? = nil, rights: [Bool] = []) {
+            self.rights = rights
             self.partitions = partitions
             self.busy = busy
             self.failure = failure
         }
 
-        func ensurePartitions(days: Int) throws(StoreError) -> Int {
+        func mayChangePartitions() throws(StoreError) -> Bool {
             if let failure { throw failure }
+            return rights.isEmpty ? true : rights.removeFirst()
+        }
+
+        func ensurePartitions(days: Int) -> Int {
             notes.append("ensure \(days)")
             return 0
         }
@@ -71,10 +78,11 @@ import Testing
     private static let ended = AgedPartition(
         name: "20200101", sagas: 7, pinning: 0, unended: 0, bytes: 1, oldest: nil)
 
-    private func round(_ days: Days, age: TimeSpan?) async -> [String] {
+    private func round(_ days: Days, age: TimeSpan?, rounds: Int = 1) async -> [String] {
         let box = Box()
         let logger = Logger(label: "test") { _ in Lines { box.append($0) } }
-        await RetentionKeeper(store: days, age: age, clock: Instantly(), logger: logger).runOnce()
+        let keeper = RetentionKeeper(store: days, age: age, clock: Instantly(), logger: logger)
+        for _ in 0..<rounds { await keeper.runOnce() }
         return box.all
     }
 
@@ -115,6 +123,33 @@ import Testing
     @Test func anAbsentDatabaseIsNoEnd() async {
         #expect(
             await round(Days([], failure: .unavailable("no connection")), age: nil)
-                == ["warning retention waits for the database reason=\(StoreError.unavailable("no connection"))"])
+                == ["warning retention waits for the database reason=no connection"])
+    }
+
+    /// A role that may run sagas needn't own the tables: it is told once what to do, and no more.
+    @Test(
+        arguments: [
+            (
+                nil,
+                "notice no partitions are made ahead: this daemon's role doesn't own saga's tables; run one daemon, or "
+                    + "SELECT saga.ensure_partitions() every hour, as their owner"
+            ),
+            (
+                .minutes(43_200),
+                "warning nothing is dropped and no partitions are made ahead: this daemon's role doesn't own saga's tables; "
+                    + "run one daemon with --retain, or saga migrate and saga prune every day, as their owner"
+            ),
+        ] as [(TimeSpan?, String)])
+    func whoMayNotIsToldOnce(_ age: TimeSpan?, _ line: String) async {
+        let days = Days([Self.pinned], rights: [false, false, false])
+        #expect(await round(days, age: age, rounds: 3) == [line])
+        #expect(await days.notes == [])
+    }
+
+    /// Once it may it does, and when it may no more that is news.
+    @Test func rightsComeAndGo() async {
+        let days = Days([], rights: [false, true, false])
+        #expect(await round(days, age: nil, rounds: 4).count == 2)
+        #expect(await days.notes == ["ensure 7", "ensure 7"])
     }
 }

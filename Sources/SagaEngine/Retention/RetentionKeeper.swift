@@ -4,8 +4,8 @@ import SagaCore
 /// Sees to it that there is a partition for every day, and drops those whose sagas have ended long enough ago.
 ///
 /// It stands beside the engine and shares nothing with it. Any number of daemons may run it: the store lets one at a
-/// time change partitions.
-public struct RetentionKeeper: Sendable {
+/// time change partitions. One whose role may not says so once, and leaves them to others.
+public actor RetentionKeeper {
     /// How far ahead there are partitions, should no daemon be there for a while.
     public static let daysAhead = 7
     /// How often one partition is tried that others hold, and the pause between.
@@ -16,6 +16,8 @@ public struct RetentionKeeper: Sendable {
     private let age: TimeSpan?
     private let clock: any Clock<Duration>
     private let logger: Logger
+    /// Whether it was said that this daemon's role may not do any of it.
+    private var hasToldOfRights = false
 
     /// - Parameter age: for how long ended sagas are kept; nil for good.
     public init(store: any RetentionStore, age: TimeSpan?, clock: any Clock<Duration>, logger: Logger) {
@@ -36,6 +38,8 @@ public struct RetentionKeeper: Sendable {
     /// Makes the partitions that are missing and drops what is old enough.
     public func runOnce() async {
         do throws(StoreError) {
+            guard try await store.mayChangePartitions() else { return tellOfRights() }
+            hasToldOfRights = false
             _ = try await store.ensurePartitions(days: Self.daysAhead)
             guard let age else { return }
             for partition in try await store.agedPartitions(age) {
@@ -70,6 +74,24 @@ public struct RetentionKeeper: Sendable {
             try? await clock.sleep(for: Self.pause)
         }
         return .busy
+    }
+
+    private func tellOfRights() {
+        guard !hasToldOfRights else { return }
+        hasToldOfRights = true
+        if age == nil {
+            logger.notice(
+                """
+                no partitions are made ahead: this daemon's role doesn't own saga's tables; run one daemon, or \
+                SELECT saga.ensure_partitions() every hour, as their owner
+                """)
+        } else {
+            logger.warning(
+                """
+                nothing is dropped and no partitions are made ahead: this daemon's role doesn't own saga's tables; run \
+                one daemon with --retain, or saga migrate and saga prune every day, as their owner
+                """)
+        }
     }
 
     private func tell(_ partition: AgedPartition) {

@@ -2,6 +2,9 @@ import SagaCore
 
 /// Where sagas lie by the day of their start, and whole days can be dropped.
 public protocol RetentionStore: Sendable {
+    /// Whether this daemon's role may make and drop partitions: only the tables' owner may.
+    func mayChangePartitions() async throws(StoreError) -> Bool
+
     /// Makes the partitions that are missing from today to `days` ahead; returns how many it made.
     ///
     /// What others hold at this moment is left for the next call.

@@ -4,7 +4,7 @@ import SagaEngine
 
 /// The partitions of sagas and their events, by the day of start: makes them ahead, shows and drops them.
 ///
-/// Each call is one statement and one transaction, and for the schema's owner; `aged(_:)` also for those who may read.
+/// Each call is one transaction, and for the schema's owner; `aged(_:)` also for those who may read.
 /// All throw `PostgresError`.
 public struct PartitionDesk: Sendable {
     /// Reading a day's states takes seconds when there are many millions.
@@ -16,12 +16,34 @@ public struct PartitionDesk: Sendable {
         self.pool = pool
     }
 
+    /// What may be asked of PostgreSQL only by the tables' owner: whether this role is one.
+    static let mayChange = """
+        SELECT has_schema_privilege('saga', 'CREATE')
+            AND has_function_privilege('saga.ensure_partitions(integer, timestamptz)', 'EXECUTE')
+            AND bool_and(pg_has_role(relowner, 'USAGE'))
+        FROM pg_class WHERE oid IN ('saga.state'::regclass, 'saga.event'::regclass)
+        """
+
+    /// Whether this role has the right to make and drop partitions.
+    public func mayChangePartitions() async throws(PostgresError) -> Bool {
+        let result = try await pool.query(Self.mayChange, timeout: Self.timeout)
+        guard let row = result.rows.first else { return false }
+        return try row.decode(0, as: Bool.self)
+    }
+
     /// Makes the partitions that are missing from today to `days` ahead; returns how many it made.
+    ///
+    /// What others hold at this moment is left for the next call, and so is a day whose sagas are in the default
+    /// partition already.
     @discardableResult
     public func ensure(days: Int) async throws(PostgresError) -> Int {
-        let result = try await pool.query(
-            "SELECT saga.ensure_partitions($1)", [.int4(Int32(clamping: days))], timeout: Self.timeout)
-        guard let row = result.rows.first else { return 0 }
+        // Whatever the role's default: at a higher level the default partition would be read, while starts wait.
+        let results = try await pool.transaction(
+            [
+                PostgresStatement("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"),
+                PostgresStatement("SELECT saga.ensure_partitions($1)", [.int4(Int32(clamping: days))]),
+            ], timeout: Self.timeout)
+        guard let row = results.last?.rows.first else { return 0 }
         return Int(try row.decode(0, as: Int32.self))
     }
 

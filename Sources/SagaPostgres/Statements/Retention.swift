@@ -3,6 +3,12 @@ import SagaCore
 import SagaEngine
 
 extension PostgresStore: RetentionStore {
+    public func mayChangePartitions() async throws(StoreError) -> Bool {
+        do throws(PostgresError) { return try await PartitionDesk(pool: pool).mayChangePartitions() } catch {
+            throw StoreError(error)
+        }
+    }
+
     public func ensurePartitions(days: Int) async throws(StoreError) -> Int {
         do throws(PostgresError) { return try await PartitionDesk(pool: pool).ensure(days: days) } catch {
             throw StoreError(error)
