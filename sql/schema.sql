@@ -1041,6 +1041,7 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA saga TO %I', v_role);
         IF v_role IN ('saga_reader', 'saga_operator') THEN
             EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA saga TO %I', v_role);
+            EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA saga TO %I', v_role);
             EXECUTE format('GRANT EXECUTE ON FUNCTION saga.retention(interval), saga.id_time(uuid) TO %I', v_role);
         END IF;
         IF v_role IN ('saga_starter', 'saga_operator') THEN
@@ -3315,6 +3316,13 @@ GRANT SELECT ON TABLE saga.alert TO saga_operator;
 GRANT SELECT ON TABLE saga.alert TO saga_reader;
 
 --
+-- Name: SEQUENCE alert_id_seq; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON SEQUENCE saga.alert_id_seq TO saga_operator;
+GRANT SELECT ON SEQUENCE saga.alert_id_seq TO saga_reader;
+
+--
 -- Name: TABLE breaker_event; Type: ACL; Schema: saga; Owner: -
 --
 
@@ -3350,6 +3358,13 @@ GRANT SELECT ON TABLE saga.daemon TO saga_operator;
 GRANT SELECT ON TABLE saga.daemon TO saga_reader;
 
 --
+-- Name: SEQUENCE daemon_id_seq; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON SEQUENCE saga.daemon_id_seq TO saga_operator;
+GRANT SELECT ON SEQUENCE saga.daemon_id_seq TO saga_reader;
+
+--
 -- Name: TABLE state; Type: ACL; Schema: saga; Owner: -
 --
 
@@ -3369,6 +3384,13 @@ GRANT SELECT ON TABLE saga.daemons TO saga_reader;
 
 GRANT SELECT ON TABLE saga.definition TO saga_operator;
 GRANT SELECT ON TABLE saga.definition TO saga_reader;
+
+--
+-- Name: SEQUENCE definition_id_seq; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON SEQUENCE saga.definition_id_seq TO saga_operator;
+GRANT SELECT ON SEQUENCE saga.definition_id_seq TO saga_reader;
 
 --
 -- Name: TABLE dropped; Type: ACL; Schema: saga; Owner: -
@@ -3418,6 +3440,13 @@ GRANT SELECT ON TABLE saga.migration TO saga_reader;
 
 GRANT SELECT ON TABLE saga.sagas TO saga_operator;
 GRANT SELECT ON TABLE saga.sagas TO saga_reader;
+
+--
+-- Name: SEQUENCE service_id_seq; Type: ACL; Schema: saga; Owner: -
+--
+
+GRANT SELECT ON SEQUENCE saga.service_id_seq TO saga_operator;
+GRANT SELECT ON SEQUENCE saga.service_id_seq TO saga_reader;
 
 --
 -- Name: TABLE state_default; Type: ACL; Schema: saga; Owner: -

@@ -270,6 +270,13 @@ import Testing
             }
             #expect(
                 try await fixture.refusal("SELECT saga.wait_for_work(1, '1 ms', '0', false)", as: "night_watch") == nil)
+            // With what belongs to them, pg_dump has all it reads.
+            let unseen = """
+                SELECT relname FROM pg_class WHERE relnamespace = 'saga'::regnamespace
+                    AND CASE relkind WHEN 'S' THEN NOT has_sequence_privilege('saga_reader', oid, 'SELECT')
+                        WHEN 'r' THEN NOT has_table_privilege('saga_reader', oid, 'SELECT') END
+                """
+            #expect(try await fixture.rows(unseen) == [])
         }
     }
 
@@ -286,7 +293,7 @@ import Testing
                 try await fixture.rows(
                     """
                     SELECT relname, relowner::regrole FROM pg_class
-                    WHERE relname ~ '^(state|event)_(2020|default$)' ORDER BY 1
+                    WHERE relname ~ '^(state|event)_(2020|default$)' AND relkind = 'r' ORDER BY 1
                     """)
                     == ["event_20200101", "event_default", "state_20200101", "state_default"].map { "\($0)|postgres" }
             )

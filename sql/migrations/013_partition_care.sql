@@ -615,6 +615,39 @@ $$;
 REVOKE ALL ON FUNCTION saga.copy_grants(text, text), saga.default_holds(uuid, uuid), saga.hold_default(),
     saga.age_limit(interval), saga.refuse_unknown(uuid, text) FROM PUBLIC;
 
+-- With the sequences a saga_reader can make a backup: pg_dump reads them too.
+CREATE OR REPLACE FUNCTION saga.grant_roles() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_role text;
+BEGIN
+    FOR v_role IN SELECT rolname FROM pg_catalog.pg_roles
+        WHERE rolname IN ('saga_reader', 'saga_starter', 'saga_operator') ORDER BY rolname LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA saga TO %I', v_role);
+        IF v_role IN ('saga_reader', 'saga_operator') THEN
+            EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA saga TO %I', v_role);
+            EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA saga TO %I', v_role);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION saga.retention(interval), saga.id_time(uuid) TO %I', v_role);
+        END IF;
+        IF v_role IN ('saga_starter', 'saga_operator') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION saga.new_id(), saga.start(text, text, text, text), '
+                'saga.start(text, json, text, text), saga.start(text, jsonb, text, text), '
+                'saga.start_full(text, json, text, text), saga.input_schema(text), '
+                'saga.cancel(uuid, text), saga.cancel(text, text) TO %I',
+                v_role);
+        END IF;
+        IF v_role = 'saga_operator' THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION saga.append_operator_event(uuid, integer, smallint, json), '
+                'saga.compensate(uuid, text), saga.compensate(text, text), '
+                'saga.apply_definition(text, bytea, json, boolean), '
+                'saga.apply_service(text, text, json, json, boolean), '
+                'saga.write_service(integer, bigint, json, text, timestamptz, timestamptz, json) TO %I', v_role);
+        END IF;
+    END LOOP;
+END
+$$;
+
+SELECT saga.grant_roles();
+
 -- The partitions that are there: those of another role are that one's to see to.
 SELECT saga.copy_grants(p.relname, c.relname)
 FROM pg_catalog.pg_inherits i
