@@ -35,27 +35,24 @@ COMMENT ON FUNCTION saga.copy_grants(text, text) IS
     'Lets those see a partition who may see the table that it is of: PostgreSQL asks for that where the partition is '
     'named, as saga.wait_for_work and pg_dump do.';
 
-CREATE OR REPLACE FUNCTION saga.add_partition(partition text, bounds text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION saga.make_partition(partition text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_table text;
     v_owner regrole;
-    v_id text;
 BEGIN
-    EXECUTE format('CREATE TABLE saga.%I (LIKE saga.state INCLUDING DEFAULTS INCLUDING CONSTRAINTS) '
+    -- With indexes, so that attaching it, while others wait, finds them there.
+    EXECUTE format('CREATE TABLE saga.%I (LIKE saga.state INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES) '
         'WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)', 'state_' || partition);
-    EXECUTE format('CREATE TABLE saga.%I (LIKE saga.event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+    EXECUTE format('CREATE TABLE saga.%I (LIKE saga.event INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)',
         'event_' || partition);
     EXECUTE format('CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON saga.%I '
         'FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change(%L)', 'event_' || partition,
         'events are append-only, a saga''s state is the fold of all of them');
+    IF partition = 'default' THEN
+        ALTER TABLE saga.state_default ADD CONSTRAINT state_default_days CHECK (saga.in_default(id));
+        ALTER TABLE saga.event_default ADD CONSTRAINT event_default_days CHECK (saga.in_default(saga_id));
+    END IF;
     FOREACH v_table IN ARRAY ARRAY['state', 'event'] LOOP
-        v_id := CASE v_table WHEN 'state' THEN 'id' ELSE 'saga_id' END;
-        IF partition = 'default' THEN
-            EXECUTE format('ALTER TABLE saga.%I ADD CONSTRAINT %I CHECK (saga.in_default(%I))',
-                v_table || '_default', v_table || '_default_days', v_id);
-        END IF;
-        -- Unlike CREATE TABLE ... PARTITION OF, this waits for nobody who reads or writes the parent.
-        EXECUTE format('ALTER TABLE saga.%I ATTACH PARTITION saga.%I %s', v_table, v_table || '_' || partition, bounds);
         EXECUTE format('COMMENT ON TABLE saga.%I IS %L', v_table || '_' || partition,
             format('A partition of saga.%s: ', v_table) || CASE
                 WHEN partition = 'default' THEN 'what no other takes.'
@@ -73,8 +70,26 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION saga.add_partition(text, text) IS
-    'Makes a partition of saga.state and saga.event: of the same owner, and with the same grants.';
+COMMENT ON FUNCTION saga.make_partition(text) IS
+    'Makes the tables of a partition of saga.state and saga.event, not yet attached: of the same owner, and with the '
+    'same grants.';
+
+CREATE FUNCTION saga.attach_partition(partition text, bounds text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    -- Unlike CREATE TABLE ... PARTITION OF, this waits for nobody who reads or writes the parent.
+    EXECUTE format('ALTER TABLE saga.state ATTACH PARTITION saga.%I %s', 'state_' || partition, bounds);
+    EXECUTE format('ALTER TABLE saga.event ATTACH PARTITION saga.%I %s', 'event_' || partition, bounds);
+END
+$$;
+
+COMMENT ON FUNCTION saga.attach_partition(text, text) IS 'Makes what saga.make_partition has made a partition.';
+
+CREATE OR REPLACE FUNCTION saga.add_partition(partition text, bounds text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM saga.make_partition(partition);
+    PERFORM saga.attach_partition(partition, bounds);
+END
+$$;
 
 CREATE FUNCTION saga.default_holds(first_id uuid, end_id uuid) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -141,7 +156,6 @@ DECLARE
     v_ahead integer;
     v_missing integer[] := '{}';
     v_filled text[] := '{}';
-    v_held text[] := '{}';
     v_made integer := 0;
 BEGIN
     IF days IS NULL OR days NOT BETWEEN 0 AND 366 THEN
@@ -168,39 +182,47 @@ BEGIN
             v_missing := v_missing || n;
         END IF;
     END LOOP;
-    IF cardinality(v_missing) > 0 AND saga.hold_default() THEN
+    BEGIN
+        FOREACH v_ahead IN ARRAY v_missing LOOP
+            PERFORM saga.make_partition(
+                to_char((v_today + v_ahead * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD'));
+        END LOOP;
+        IF cardinality(v_missing) > 0 AND NOT saga.hold_default() THEN
+            RAISE EXCEPTION USING ERRCODE = 'lock_not_available';
+        END IF;
         FOREACH v_ahead IN ARRAY v_missing LOOP
             v_name := to_char((v_today + v_ahead * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD');
             v_first := saga.id_floor(v_today + v_ahead * interval '24 hours');
             v_end := saga.id_floor(v_today + (v_ahead + 1) * interval '24 hours');
+            -- Nobody else can change what is there now.
+            IF v_sees_all AND saga.default_holds(v_first, v_end) THEN
+                v_filled := v_filled || v_name;
+                EXECUTE format('DROP TABLE saga.%I, saga.%I', 'state_' || v_name, 'event_' || v_name);
+                CONTINUE;
+            END IF;
+            IF v_sees_all THEN
+                EXECUTE v_head || quote_literal(format('SELECT id < %L::uuid OR id >= %L::uuid', v_first, v_end));
+            END IF;
             BEGIN
-                IF v_sees_all THEN
-                    IF saga.default_holds(v_first, v_end) THEN
-                        RAISE EXCEPTION USING ERRCODE = 'check_violation';
-                    END IF;
-                    EXECUTE v_head || quote_literal(format('SELECT id < %L::uuid OR id >= %L::uuid', v_first, v_end));
-                END IF;
-                PERFORM saga.add_partition(v_name, format('FOR VALUES FROM (%L) TO (%L)', v_first, v_end));
+                PERFORM saga.attach_partition(v_name, format('FOR VALUES FROM (%L) TO (%L)', v_first, v_end));
                 v_made := v_made + 1;
             EXCEPTION
                 WHEN check_violation THEN
                     v_filled := v_filled || v_name;
-                WHEN lock_not_available OR deadlock_detected THEN
-                    v_held := v_held || v_name;
+                    EXECUTE format('DROP TABLE saga.%I, saga.%I', 'state_' || v_name, 'event_' || v_name);
             END;
         END LOOP;
-        EXECUTE v_head || quote_literal('SELECT true');
-    ELSIF cardinality(v_missing) > 0 THEN
-        v_held := ARRAY(
-            SELECT to_char((v_today + m.n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD')
-            FROM unnest(v_missing) AS m (n));
-    END IF;
+        IF v_sees_all AND cardinality(v_missing) > 0 THEN
+            EXECUTE v_head || quote_literal('SELECT true');
+        END IF;
+    EXCEPTION
+        WHEN lock_not_available OR deadlock_detected THEN
+            v_made := 0;
+            RAISE NOTICE 'somebody holds the tables: no partition is made this time';
+    END;
     IF cardinality(v_filled) > 0 THEN
         RAISE NOTICE 'sagas of % are in the default partition, which goes on taking them',
             array_to_string(v_filled, ', ');
-    END IF;
-    IF cardinality(v_held) > 0 THEN
-        RAISE NOTICE 'somebody holds the tables: no partition is made of % this time', array_to_string(v_held, ', ');
     END IF;
     PERFORM saga.aim_probe();
     RETURN v_made;
@@ -612,7 +634,8 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION saga.copy_grants(text, text), saga.default_holds(uuid, uuid), saga.hold_default(),
+REVOKE ALL ON FUNCTION saga.copy_grants(text, text), saga.make_partition(text),
+    saga.attach_partition(text, text), saga.default_holds(uuid, uuid), saga.hold_default(),
     saga.age_limit(interval), saga.refuse_unknown(uuid, text) FROM PUBLIC;
 
 -- With the sequences a saga_reader can make a backup: pg_dump reads them too.
