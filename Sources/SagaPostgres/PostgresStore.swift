@@ -9,7 +9,7 @@ public struct PostgresStore: SagaStore {
     let pool: PostgresPool
     /// Nothing that holds the daemon's lease waits longer for an answer.
     let timeout: Duration
-    let probes = ProbeCount()
+    let wideLooks = WideLooks()
 
     public init(pool: PostgresPool, timeout: Duration = .seconds(10)) {
         self.pool = pool
@@ -24,11 +24,33 @@ public struct PostgresStore: SagaStore {
     }
 }
 
-/// How many times a daemon has looked for work.
-final class ProbeCount: Sendable {
-    private let count = Atomic<UInt32>(0)
+/// When to look for work in the partitions of all days, not only in those that sagas start in now: to open fifty costs
+/// as much as fifty looks into one.
+final class WideLooks: Sendable {
+    private struct State {
+        var last: ContinuousClock.Instant?
+        var hasFound = true
+    }
 
-    func next() -> UInt32 { count.wrappingAdd(1, ordering: .relaxed).oldValue }
+    private static let pause = Duration.seconds(1)
+
+    private let state = Mutex(State())
+
+    /// Whether the next look for what is due is to be wide: once a second.
+    func isDue() -> Bool {
+        state.withLock { state in
+            let now = ContinuousClock.now
+            if let last = state.last, now - last < Self.pause { return false }
+            state.last = now
+            return true
+        }
+    }
+
+    /// Whether the next claim has to be wide, since the last wide look found something that may be of an earlier day.
+    var hasFound: Bool {
+        get { state.withLock { $0.hasFound } }
+        set { state.withLock { $0.hasFound = newValue } }
+    }
 }
 
 /// The first statement of everything that a daemon writes.

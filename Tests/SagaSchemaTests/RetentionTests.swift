@@ -98,6 +98,57 @@ import Testing
         }
     }
 
+    /// Most claims look into the partitions of today alone, and say which sagas are of these.
+    @Test func aClaimThatIsNotWideTakesWhatIsOfToday() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            _ = try await fixture.pool.query("SELECT saga.ensure_partitions()")
+            try await fixture.makeDay("2020-01-01")
+            let old = try await fixture.oldSaga("2020-01-01T08:00:00Z", endedAt: nil)
+            var new = [try await fixture.start("order"), try await fixture.start("order")]
+            func claim(_ daemon: Int, _ limits: String, wide: Bool) async throws -> [String] {
+                try await fixture.rows(
+                    "SELECT id || ' ' || is_near FROM saga.claim(\(daemon), \(limits), \(wide)) ORDER BY id")
+            }
+
+            #expect(try await claim(1, "1, 10", wide: false) == ["\(new[0]) true"])
+            #expect(try await claim(1, "10, 10", wide: false) == ["\(new[1]) true"])
+            #expect(try await claim(1, "10, 10", wide: false) == [])
+            #expect(try await claim(1, "0, 10", wide: true) == [])
+            #expect(try await claim(1, "10, 0", wide: true) == ["\(old) false"])
+
+            // What was appended from outside to sagas that a daemon has; no other takes it.
+            _ = try await fixture.pool.query("UPDATE saga.state SET due_at = now() - interval '1 s'")
+            #expect(try await claim(2, "10, 10", wide: true) == [])
+            #expect(try await claim(1, "10, 1", wide: false).count == 1)
+            #expect(try await claim(1, "10, 10", wide: false).count == 1)
+            #expect(try await claim(1, "10, 10", wide: true) == ["\(old) false"])
+
+            // What is due longest comes first.
+            new.append(try await fixture.start("order"))
+            _ = try await fixture.pool.query(
+                "UPDATE saga.state SET owner = NULL, due_at = now() - interval '1 s' * abs(hashtext(id::text)) / 1e4")
+            let order = try await fixture.rows("SELECT id FROM saga.state ORDER BY due_at")
+            var taken: [String] = []
+            for _ in order { taken += try await claim(1, "1, 1", wide: true).map { String($0.prefix(36)) } }
+            #expect(taken == order)
+        }
+    }
+
+    /// Nobody has written the functions anew for days, as when no daemon may make partitions.
+    @Test func aClaimLooksEverywhereOnceItsPartitionsAreOfYesterday() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order")
+            _ = try await fixture.pool.query("SELECT saga.ensure_partitions()")
+            _ = try await fixture.pool.query("SELECT saga.ensure_partitions(0, '2020-01-01T12:00:00Z')")
+            _ = try await fixture.pool.query("SELECT saga.aim_probe('2020-01-01T12:00:00Z')")
+            let new = try await fixture.start("order")
+            #expect(try await fixture.value("SELECT saga.wait_for_work(1, '1 ms', '0', false) AS found") == "true")
+            #expect(
+                try await fixture.rows("SELECT id || ' ' || is_near FROM saga.claim(1, 10, 10, false)")
+                    == ["\(new) false"])
+        }
+    }
+
     @Test(arguments: ["event", "event_20200101", "event_default"])
     func eventsAreAppendOnlyInEveryPartition(_ table: String) async throws {
         try await SchemaFixture.run { fixture async throws in

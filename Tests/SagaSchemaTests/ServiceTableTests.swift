@@ -138,9 +138,6 @@ import Testing
             "INSERT INTO saga.breaker_event (service_id, sequence, at, type, data) VALUES (999, 1, now(), 1, '{}')",
             "breaker_event_service_id_fkey"
         ),
-        ("UPDATE saga.state SET waits_for = 1", "state_waits_whole"),
-        ("UPDATE saga.state SET waits_since = now()", "state_waits_whole"),
-        ("UPDATE saga.state SET waits_for = 1, waits_attempts = 0", "state_waits_whole"),
     ])
     func noRowIsSo(_ sql: String, _ constraint: String) async throws {
         try await SchemaFixture.run { fixture async throws in

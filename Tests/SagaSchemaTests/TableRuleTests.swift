@@ -50,17 +50,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("state_status_known", state("8, NULL, NULL, now()")),
-        ("state_status_known", state("0, 1, NULL, NULL")),
-        ("state_ended_with_status", state("5, 1, NULL, NULL")),
-        ("state_ended_with_status", state("4, NULL, NULL, now()")),
         ("state_work_until_ended", state("2, NULL, NULL, NULL")),
         ("state_work_until_ended", state("6, 1, NULL, now()")),
         ("state_work_until_ended", state("6, NULL, now(), now()")),
-        ("event_sequence_positive", event("0, NULL, 1")),
-        ("event_cause_earlier", event("2, 2, 1")),
-        ("event_type_known", event("1, NULL, 0")),
-        ("event_type_known", event("1, NULL, 24")),
         ("key_length", key("''")),
         ("key_length", key("repeat('k', 256)")),
         ("key_no_control_characters", key(#"E'a\u007f'"#)),

@@ -4,25 +4,24 @@ import SagaEngine
 
 extension PostgresStore {
     /// Long enough that asking costs the daemon next to nothing, short enough that no log of slow statements fills up.
-    private static let longestWait = TimeSpan.milliseconds(100)
-
-    /// Sagas of earlier days, each a partition of its own, are looked for in every so many calls, about once a second: to
-    /// open fifty partitions costs as much as fifty looks into one.
-    private static let callsPerWideLook: UInt32 = 10
+    private static let longestWait = TimeSpan.milliseconds(200)
 
     /// The server does the waiting. Nothing is locked or written, and no transaction lasts.
     public func waitForDueSagas(
         _ lease: Lease, every interval: TimeSpan, upTo limit: TimeSpan
     ) async throws(StoreError) -> Bool {
+        let isWide = wideLooks.isDue()
         do throws(PostgresError) {
             let result = try await pool.query(
                 "SELECT saga.wait_for_work($1, $2 * interval '1 us', $3 * interval '1 us', $4)",
                 [
                     .int4(lease.daemon), .int8(interval.microseconds),
                     .int8(min(limit, Self.longestWait).microseconds),
-                    .bool(probes.next().isMultiple(of: Self.callsPerWideLook)),
+                    .bool(isWide),
                 ], timeout: timeout)
-            return try result.rows.first?.decode(0, as: Bool.self) ?? false
+            let found = try result.rows.first?.decode(0, as: Bool.self) ?? false
+            if found, isWide { wideLooks.hasFound = true }
+            return found
         } catch {
             // Nobody waits any more: a daemon that stops has nothing to warn of.
             if error.kind == .cancelled { return false }
@@ -59,19 +58,25 @@ extension PostgresStore {
     }
 
     /// Skips what another daemon is claiming. On an owned row a due time means that something was appended from
-    /// outside; taking it resets that, before the history is read.
+    /// outside; taking it resets that, before the history is read. Claims go on being wide while they find sagas of earlier
+    /// days, so that these aren't kept waiting by those of today.
     public func claim(_ lease: Lease, limit: Int, ownLimit: Int) async throws(StoreError) -> [SagaID] {
+        let isWide = wideLooks.hasFound
         do throws(PostgresError) {
             let results = try await fenced(
                 lease,
                 [
                     PostgresStatement(
-                        "SELECT saga.claim($1, $2, $3)",
-                        [.int4(lease.daemon), .int8(Int64(limit)), .int8(Int64(ownLimit))])
+                        "SELECT id, is_near FROM saga.claim($1, $2, $3, $4)",
+                        [.int4(lease.daemon), .int8(Int64(limit)), .int8(Int64(ownLimit)), .bool(isWide)])
                 ])
-            let rows = results.first?.rows ?? []
             var ids: [SagaID] = []
-            for row in rows { ids.append(SagaID(try row.decode(0, as: PostgresUUID.self))) }
+            var areNear = true
+            for row in results.first?.rows ?? [] {
+                ids.append(SagaID(try row.decode(0, as: PostgresUUID.self)))
+                if try !row.decode(1, as: Bool.self) { areNear = false }
+            }
+            if isWide { wideLooks.hasFound = !areNear }
             return ids.sorted()
         } catch {
             throw StoreError(error)

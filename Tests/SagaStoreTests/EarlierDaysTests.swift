@@ -1,0 +1,55 @@
+import PostgresClient
+import SagaCore
+import SagaEngine
+import SagaPostgres
+import Testing
+
+/// A store looks for work in the partitions of today, and in the others once a second.
+@Suite(.timeLimit(.minutes(1))) struct EarlierDaysTests {
+    /// Given sagas of two earlier days and of today, when a daemon takes two at a time, then it gets all of them, those of
+    /// the earlier days without a pause between, since what one wide look has found is followed up.
+    @Test func sagasOfEarlierDaysAreTakenToo() async throws {
+        let main = try await PostgresUnderTest.make()
+        var started: Set<SagaID> = []
+        for day in ["2020-01-01", "2020-01-02"] {
+            _ = try await main.pool.query("SELECT saga.ensure_partitions(0, '\(day)T12:00:00Z')")
+            let rows = try await main.pool.query(
+                """
+                INSERT INTO saga.state (id, started_at, definition_id, status, due_at)
+                SELECT saga.id_at(at), at, 1, 1, at FROM generate_series(
+                    '\(day)T08:00:00Z'::timestamptz, '\(day)T08:00:04Z', '1 s') AS at RETURNING id
+                """
+            ).rows
+            for row in rows {
+                let uuid = try row.decode(0, as: PostgresUUID.self)
+                started.insert(SagaID(high: uuid.high, low: uuid.low))
+            }
+        }
+        _ = try await main.pool.query("SELECT saga.ensure_partitions()")
+        let store = main.store
+        let lease = try await store.join(
+            DaemonIdentity(host: "here", pid: 1, version: "test"), leaseLength: .seconds(10))
+
+        #expect(try await store.waitForDueSagas(lease, every: .milliseconds(1), upTo: .seconds(1)))
+        var taken: [SagaID] = []
+        for _ in 0..<5 { taken += try await store.claim(lease, limit: 2, ownLimit: 10) }
+        #expect(Set(taken) == started)
+        #expect(taken.count == 10)
+
+        let new = try await main.start(key: nil)
+        #expect(try await store.waitForDueSagas(lease, every: .milliseconds(1), upTo: .seconds(1)))
+        #expect(try await store.claim(lease, limit: 2, ownLimit: 10) == [new])
+        #expect(try await store.claim(lease, limit: 2, ownLimit: 10) == [])
+
+        // No claim is wide any more; the next wide look finds what has come due since.
+        _ = try await main.pool.query(
+            "UPDATE saga.state SET owner = NULL, due_at = now() WHERE id < '01800000-0000-7000-8000-000000000000'")
+        taken = []
+        while taken.count < 10 {
+            _ = try await store.waitForDueSagas(lease, every: .milliseconds(1), upTo: .seconds(1))
+            taken += try await store.claim(lease, limit: 2, ownLimit: 10)
+        }
+        #expect(Set(taken) == started)
+        await main.close()
+    }
+}
