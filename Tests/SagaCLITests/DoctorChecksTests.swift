@@ -57,7 +57,61 @@ import Testing
             """),
     ]
 
+    private static let meanings = [
+        Case(
+            "damage that isn't told",
+            "ALTER DATABASE DB SET zero_damaged_pages = on; ALTER DATABASE DB SET ignore_checksum_failure = on",
+            """
+            error damage-hidden: zero_damaged_pages is on for role postgres: pages that can't be read are emptied, and \
+            their sagas are gone without a word -> ALTER DATABASE DB RESET zero_damaged_pages; \(forConnections)
+            """,
+            """
+            error damage-hidden: ignore_checksum_failure is on for role postgres: damaged pages are read as if they \
+            were sound -> ALTER DATABASE DB RESET ignore_checksum_failure; \(forConnections)
+            """),
+        Case(
+            "triggers that don't fire", "ALTER DATABASE DB SET session_replication_role = replica",
+            """
+            error triggers-off: session_replication_role is replica for role postgres: no trigger fires: events can be \
+            changed and deleted, and no alert of a breaker is written -> ALTER DATABASE DB RESET \
+            session_replication_role; \(forConnections)
+            """),
+        Case(
+            "strings of another meaning", "ALTER DATABASE DB SET standard_conforming_strings = off",
+            """
+            error strings-not-standard: standard_conforming_strings is off for role postgres: backslashes in the \
+            schema's functions mean something else -> ALTER DATABASE DB RESET standard_conforming_strings; \
+            \(forConnections)
+            """),
+        Case(
+            "a strict isolation", "ALTER DATABASE DB SET default_transaction_isolation = 'serializable'",
+            """
+            warning isolation-strict: default_transaction_isolation is serializable for role postgres: where two meet, \
+            batches and starts are refused and made again -> ALTER DATABASE DB RESET default_transaction_isolation; \
+            \(forConnections)
+            """),
+    ]
+
+    private static let notOurs = "skipped sagas: not checked: needs a schema that this program and role can read"
+    private static let foreign = """
+        name the database that is Saga's (--database); another program's schema of this name needs another name or \
+        database; lost tables come back from a backup only
+        """
+
     private static let schema = [
+        Case(
+            "another program's schema",
+            "DROP SCHEMA saga CASCADE; CREATE SCHEMA saga; CREATE TABLE saga.migration (version int, run_on date)",
+            """
+            error schema-foreign: the schema saga isn't Saga's, or somebody dropped parts of it: its table migration \
+            lacks name, checksum, applied_at -> \(foreign)
+            """, notOurs),
+        Case(
+            "a schema without its keys", "DROP TABLE saga.key",
+            """
+            error schema-foreign: the schema saga isn't Saga's, or somebody dropped parts of it: it lacks saga.key -> \
+            \(foreign)
+            """, notOurs),
         Case(
             "an older schema", "DELETE FROM saga.migration WHERE version = (SELECT max(version) FROM saga.migration)",
             """
@@ -139,8 +193,47 @@ import Testing
             UPDATE saga.state SET due_at = now() - interval '1 hour'
             """,
             """
-            error sagas-overdue: 2 sagas are due and taken up by nobody, the oldest for 1 h: ID -> the daemons that \
-            are alive don't keep up or can't write: look into their logs, start another
+            error sagas-overdue: 2 sagas are due and taken up by nobody, the oldest for 1 h: ID; 1 daemon is alive and \
+            records nothing -> look into the daemons' logs for why they can't claim or write, then restart them
+            """),
+        Case(
+            "a daemon that hasn't recorded anything for long",
+            """
+            SELECT saga.start('order', '{}'::text) FROM generate_series(1, 2);
+            UPDATE saga.state SET due_at = now() - interval '1 hour';
+            UPDATE saga.state SET owner = 1, due_at = NULL, status = 2 WHERE id = (SELECT max(id::text)::uuid FROM saga.state);
+            INSERT INTO saga.event (saga_id, sequence, at, type, data)
+                SELECT id, 2, now() - interval '30 minutes', 2, '{"step": "reserve", "attempt": 1}'
+                FROM saga.state WHERE owner = 1
+            """,
+            """
+            error sagas-overdue: 1 saga is due and taken up by nobody, the oldest for 1 h: ID; 1 daemon is alive and \
+            records nothing, last 30 min ago -> look into the daemons' logs for why they can't claim or write, then \
+            restart them
+            """),
+        Case(
+            "a backlog that is worked off",
+            """
+            SELECT saga.start('order', '{}'::text) FROM generate_series(1, 3);
+            UPDATE saga.state SET due_at = now() - interval '1 hour';
+            UPDATE saga.state SET owner = 1, due_at = NULL, status = 2 WHERE id = (SELECT max(id::text)::uuid FROM saga.state);
+            INSERT INTO saga.event (saga_id, sequence, at, type, data)
+                SELECT id, 2, now(), 2, '{"step": "reserve", "attempt": 1}' FROM saga.state WHERE owner = 1
+            """,
+            """
+            warning sagas-behind: 2 sagas are due and not yet taken up, the oldest for 1 h: ID; 1 daemon works -> if \
+            they don't become fewer: start more daemons, raise --concurrency, or look for a service that is slow or \
+            holds calls back (saga status)
+            """),
+        Case(
+            "nobody to take up what is due",
+            """
+            SELECT saga.start('order', '{}'::text); UPDATE saga.state SET due_at = now() - interval '1 hour';
+            DELETE FROM saga.daemon
+            """,
+            "error daemon-none: no daemon is alive, and 1 saga hasn't ended -> start sagad",
+            """
+            error sagas-overdue: 1 saga is due and taken up by nobody, the oldest for 1 h: ID -> start sagad
             """),
         Case(
             "a saga that nobody runs",
@@ -203,6 +296,31 @@ import Testing
             see the daemons' logs for what the receiver of --alert-url answers
             """),
         Case(
+            "days that nobody made",
+            """
+            DO $$
+            DECLARE day text;
+            BEGIN
+                FOR day IN SELECT to_char(now() AT TIME ZONE 'UTC' + n * interval '1 day', 'YYYYMMDD')
+                    FROM generate_series(0, 1) n
+                LOOP EXECUTE format('DROP TABLE saga.%I, saga.%I', 'state_' || day, 'event_' || day); END LOOP;
+            END
+            $$;
+            SELECT saga.start('order', '{}'::text)
+            """,
+            """
+            warning partition-missing: no partition takes the sagas of DAY and DAY: they go into the default one, which \
+            retention can't drop by day -> as the schema's owner: SELECT saga.ensure_partitions(); (a daemon that is \
+            the owner does so hourly)
+            """,
+            """
+            warning partition-default-filled: 1 saga lies in the default partition, started from TIME to TIME: \
+            retention drops them only all at once, and daemons look through them besides their days -> see that days \
+            are made ahead (as the schema's owner: SELECT saga.ensure_partitions(); (a daemon that is the owner does \
+            so hourly)); the rows leave together, when the newest of them has ended long enough ago: sagad --retain or \
+            saga prune
+            """),
+        Case(
             "a saga of long ago that hasn't ended",
             """
             DO $$
@@ -234,7 +352,7 @@ import Testing
             """),
     ]
 
-    @Test(arguments: settings + schema + tables + daemons + sagas + others)
+    @Test(arguments: settings + meanings + schema + tables + daemons + sagas + others)
     func fires(_ sick: Case) async throws {
         try await DoctorFixture.with { fixture in
             try await fixture.define()
@@ -243,6 +361,8 @@ import Testing
 
             let found = try await fixture.problems().map {
                 $0.replacing(#/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/#, with: "ID")
+                    .replacing(#/\d{4}-\d\d-\d\dT[\d:.]+Z/#, with: "TIME")
+                    .replacing(#/\d{4}-\d\d-\d\d/#, with: "DAY")
                     .replacing(#/(calls wait: ).*?( -> )/#) { "\($0.output.1)REASON\($0.output.2)" }
             }
             #expect(found == sick.expected)
@@ -356,15 +476,22 @@ import Testing
                 if try dead.rows[0].decode(0, as: Int.self) >= 2_000 { break }
                 try await Task.sleep(for: .milliseconds(50))
             }
+            let off = """
+                warning table-autovacuum-off: autovacuum is off for saga.alert -> ALTER TABLE saga.alert RESET \
+                (autovacuum_enabled);
+                """
+            // Over its threshold, but not for long.
+            #expect(try await fixture.problems { $0.deadTuples = 1_000 } == [off])
             #expect(
-                try await fixture.problems { $0.deadTuples = 1_000 } == [
+                try await fixture.problems {
+                    $0.deadTuples = 1_000
+                    $0.naptimes = 0
+                }.map { $0.replacing(#/at \d+; last/#, with: "at N; last") } == [
+                    off,
                     """
-                    warning table-autovacuum-off: autovacuum is off for saga.alert -> ALTER TABLE saga.alert RESET \
-                    (autovacuum_enabled);
-                    """,
-                    """
-                    warning dead-tuples: saga.alert holds 2000 dead rows; last vacuumed: never -> VACUUM (VERBOSE) \
-                    saga.alert; if they stay, end what holds vacuum back
+                    warning dead-tuples: saga.alert holds 2000 dead rows, and autovacuum should have come at N; last \
+                    vacuumed: never -> VACUUM (VERBOSE) saga.alert; if it comes to this again, raise \
+                    autovacuum_max_workers or lower autovacuum_vacuum_cost_delay
                     """,
                 ])
         }
