@@ -23,7 +23,9 @@ struct HistoryTally: Sendable {
         case .sound: return
         case .hole(let text): note(.historyHole, id, text, hasEnded: hasEnded)
         case .unreadable(let text): note(.historyUnreadable, id, text, hasEnded: hasEnded)
-        case .illegal(let text): note(.historyIllegal, id, text, hasEnded: hasEnded)
+        case .illegal(let text, let end):
+            let advice = hasEnded ? nil : end.map { Self.ending(id, $0) }
+            note(.historyIllegal, id, text, hasEnded: hasEnded, advice: advice)
         case .stateDiffers(let text): note(.stateDiffers, id, text, hasEnded: hasEnded)
         case .viewDiffers(let text): note(.viewDiffers, id, text, hasEnded: hasEnded)
         }
@@ -87,6 +89,16 @@ struct HistoryTally: Sendable {
         case .keyDiffers: "saga.key doesn't know \(sagas) by its key, so a repeated start isn't told"
         default: "the views differ from the events for \(sagas)"
         }
+    }
+
+    /// Of a saga that is over by its events and not by its row: no command changes it any more.
+    private static func ending(_ id: SagaID, _ status: SagaStatus) -> String {
+        """
+        somebody wrote events by hand, or it is a defect: keep the output of saga events \(id) --format json and report \
+        it; its events end it, and its row doesn't: as the schema's owner UPDATE saga.state SET status = \
+        \(status.rawValue), ended_at = (SELECT max(at) FROM saga.event WHERE saga_id = '\(id)' AND type IN (14, 15, \
+        22)), owner = NULL, due_at = NULL WHERE id = '\(id)';
+        """
     }
 
     private static func advice(_ code: DoctorCode, _ example: Example) -> String {

@@ -8,8 +8,8 @@ enum HistoryVerdict: Sendable, Hashable {
     /// The sequences aren't 1, 2, 3 …
     case hole(String)
     case unreadable(String)
-    /// Events follow one another as no decision has them.
-    case illegal(String)
+    /// Events follow one another as no decision has them; `end` is how they end the saga, if they do.
+    case illegal(String, end: SagaStatus?)
     case stateDiffers(String)
     case viewDiffers(String)
 }
@@ -91,7 +91,7 @@ extension StoredHistory {
             return unreadable == nil ? .unreadable("its events don't begin with a SagaStarted") : .sound
         }
         if unreadable == nil, let fault = HistoryOrder.fault(of: history, id: id, definition: definition) {
-            return .illegal(fault)
+            return .illegal(fault, end: state.status.isEnded ? state.status : nil)
         }
         if let difference = rowDifference(state, history, definition) { return .stateDiffers(difference) }
         if let difference = viewDifference(state, definition) { return .viewDiffers(difference) }
