@@ -20,15 +20,18 @@ struct PartitionsCheck: DoctorCheck {
     func findings(in database: DoctorDatabase) async throws(PostgresError) -> [DoctorFinding] {
         let rows = try await database.rows(
             """
-            SELECT partition, sagas, unended, bytes, oldest::text, oldest_status
+            SELECT partition, sagas, unended, bytes, oldest::text, oldest_status, end_id IS NULL,
+                coalesce(saga.id_time(oldest) < statement_timestamp() - $1 * interval '1 us', false)
             FROM saga.retention($1 * interval '1 us')
-            -- The default partition is of no day.
-            WHERE end_id IS NOT NULL
-                OR (unended > 0 AND saga.id_time(oldest) < statement_timestamp() - $1 * interval '1 us')
             """, [.int8(database.limits.pinned.microseconds)])
-        let ahead = try await Self.ahead(database)
+        var ahead = Ahead(missing: try await Self.missingDays(database))
         var facts: [Facts] = []
         for row in rows {
+            // The default partition is of no day.
+            if try row.decode(6) {
+                ahead.strays = try row.decode(1)
+                guard try row.decode(2, as: Int.self) > 0, try row.decode(7) else { continue }
+            }
             facts.append(
                 Facts(
                     name: try row.decode(0), sagas: try row.decode(1), unended: try row.decode(2),
@@ -43,44 +46,33 @@ struct PartitionsCheck: DoctorCheck {
     struct Ahead: Sendable, Hashable {
         /// The days, of today and tomorrow, that no partition takes, as `2026-01-31`.
         var missing: [String] = []
-        /// Sagas in the default partition; more than a hundred thousand aren't counted.
+        /// Sagas in the default partition.
         var strays = 0
-        /// When the oldest and the newest of these were started.
-        var oldest: Instant?
-        var newest: Instant?
     }
 
-    private static func ahead(_ database: DoctorDatabase) async throws(PostgresError) -> Ahead {
-        let results = try await database.read([
-            PostgresStatement(
-                """
-                SELECT to_char(day AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM (
-                    SELECT date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
-                        + n * interval '24 hours' FROM generate_series(0, 1) n
-                ) days (day)
-                WHERE NOT EXISTS (
-                    SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                        CROSS JOIN LATERAL (SELECT pg_get_expr(c.relpartbound, c.oid)) b (text)
-                        CROSS JOIN LATERAL (
-                            SELECT (regexp_match(b.text, 'FROM [(]''([0-9a-f-]{36})''[)]'))[1]::uuid,
-                                (regexp_match(b.text, 'TO [(]''([0-9a-f-]{36})''[)]'))[1]::uuid
-                        ) r (first_id, end_id)
-                    WHERE i.inhparent = 'saga.state'::regclass AND r.end_id IS NOT NULL
-                        AND (r.first_id IS NULL OR saga.id_time(r.first_id) <= day) AND saga.id_time(r.end_id) > day)
-                ORDER BY day
-                """),
-            PostgresStatement(
-                """
-                SELECT count(*), saga.id_time(min(id::text COLLATE "C")::uuid), saga.id_time(max(id::text COLLATE "C")::uuid)
-                FROM (SELECT id FROM saga.state_default LIMIT 100001) strays
-                """),
-        ])
-        guard let row = results[1].rows.first else { throw PostgresError(.decoding, "no count") }
-        var ahead = Ahead(strays: try row.decode(0))
-        ahead.oldest = try row.decode(1, as: PostgresTimestamp?.self).map { Instant($0) }
-        ahead.newest = try row.decode(2, as: PostgresTimestamp?.self).map { Instant($0) }
-        for row in results[0].rows { ahead.missing.append(try row.decode(0)) }
-        return ahead
+    private static func missingDays(_ database: DoctorDatabase) async throws(PostgresError) -> [String] {
+        var days: [String] = []
+        for row in try await database.rows(
+            """
+            SELECT to_char(day AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM (
+                SELECT date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+                    + n * interval '24 hours' FROM generate_series(0, 1) n
+            ) days (day)
+            WHERE NOT EXISTS (
+                SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                    CROSS JOIN LATERAL (SELECT pg_get_expr(c.relpartbound, c.oid)) b (text)
+                    CROSS JOIN LATERAL (
+                        SELECT (regexp_match(b.text, 'FROM [(]''([0-9a-f-]{36})''[)]'))[1]::uuid,
+                            (regexp_match(b.text, 'TO [(]''([0-9a-f-]{36})''[)]'))[1]::uuid
+                    ) r (first_id, end_id)
+                WHERE i.inhparent = 'saga.state'::regclass AND r.end_id IS NOT NULL
+                    AND (r.first_id IS NULL OR saga.id_time(r.first_id) <= day) AND saga.id_time(r.end_id) > day)
+            ORDER BY day
+            """)
+        {
+            days.append(try row.decode(0))
+        }
+        return days
     }
 
     static func judge(_ ahead: Ahead) -> [DoctorFinding] {
@@ -96,24 +88,19 @@ struct PartitionsCheck: DoctorCheck {
                     """,
                     advice: make, data: ["days": .array(ahead.missing.map { .string($0) })]))
         }
-        guard ahead.strays > 0, let oldest = ahead.oldest, let newest = ahead.newest else { return findings }
-        let many = ahead.strays > 100_000
-        let count = many ? "more than 100000 sagas lie" : DoctorText.count(ahead.strays, "saga lies", "sagas lie")
+        guard ahead.strays > 0 else { return findings }
         findings.append(
             DoctorFinding(
                 .partitionDefaultFilled, .warning,
                 """
-                \(count) in the default partition, started from \(oldest.text) to \(newest.text): retention drops them \
-                only all at once, and daemons look through them besides their days
+                \(DoctorText.count(ahead.strays, "saga lies", "sagas lie")) in the default partition: retention drops \
+                them only all at once, and daemons look through them besides their days
                 """,
                 advice:
                     """
                     see that days are made ahead (\(make)); the rows leave together, when the newest of them has ended \
                     long enough ago: sagad --retain or saga prune
-                    """,
-                data: [
-                    "sagas": .int(ahead.strays), "oldest": .string(oldest.text), "newest": .string(newest.text),
-                ]))
+                    """, data: ["sagas": .int(ahead.strays)]))
         return findings
     }
 
