@@ -108,7 +108,7 @@ import Testing
             "data":{"standbys":[]}},\
             {"code":"sagas","severity":"skipped",\
             "message":"not checked: needs a schema that this program and role can read","advice":null,"data":{}}\
-            ],"errors":1,"warnings":0}
+            ],"errors":1,"warnings":0,"complete":true,"missing":[]}
 
             """
         #expect(Run(run.status, Self.normal(run.output, fixture), error: run.error) == Run(1, expected))

@@ -25,7 +25,9 @@ struct DoctorFixture {
         let name = url.split(separator: "/").dropFirst().first?.split(separator: "?").first.map(String.init) ?? ""
         let fixture = DoctorFixture(program: program, name: name)
         if isMigrated {
+            // As saga migrate does it.
             _ = try await Migrator(pool: pool, logger: quiet).migrate()
+            try await PartitionDesk(pool: pool).ensure(days: 7)
             try await fixture.run(
                 "INSERT INTO saga.daemon (host, pid, version, lease_until) VALUES ('h', 7, '0.1.0', now() + '1 day')")
         }

@@ -18,7 +18,9 @@ import Testing
     // MARK: A server that is set up badly
 
     @Test func aServerThatKeepsNothing() async throws {
-        let server = TestPostgres(settings: ["full_page_writes=off", "autovacuum=off", "max_connections=30"])
+        let server = TestPostgres(settings: [
+            "full_page_writes=off", "autovacuum=off", "max_connections=30", "data_sync_retry=on",
+        ])
         let fixture = try await DoctorFixture.make(on: server)
         try await fixture.run(
             """
@@ -47,6 +49,10 @@ import Testing
                 """
                 error full-page-writes-off: full_page_writes is off: a crash of the machine can leave pages half \
                 written -> ALTER SYSTEM SET full_page_writes = on; SELECT pg_reload_conf();
+                """,
+                """
+                error damage-hidden: data_sync_retry is on: commits that the disk has lost are taken for written -> \
+                ALTER SYSTEM SET data_sync_retry = off; then restart the server
                 """,
                 """
                 warning autovacuum-off: autovacuum is off: nothing removes dead rows, and Saga's tables grow and get \
@@ -127,7 +133,8 @@ import Testing
 
     @Test func oldRows() {
         let facts = TablesCheck.Facts(
-            tables: [], age: 1_700_000_000, multixactAge: 1_000_000_000, database: "d", now: Self.now)
+            tables: [], vacuum: DeadRows(since: Self.now), age: 1_700_000_000, multixactAge: 1_000_000_000,
+            database: "d", now: Self.now)
         let rest =
             """
             old: at about 2 billion the server takes no writes -> VACUUM (FREEZE); in the whole database, and end what \
@@ -138,6 +145,43 @@ import Testing
                 "error wraparound-near: the oldest row of database d is 1700000000 transactions \(rest)",
                 "warning wraparound-near: the oldest row of database d is 1000000000 multixacts \(rest)",
             ])
+    }
+
+    /// Over its threshold a busy table is all the time: it counts only where autovacuum doesn't come, or in vain.
+    @Test func deadRowsThatNobodyRemoves() {
+        func judge(
+            _ dead: Int64, vacuumed: TimeSpan?, since: TimeSpan = .minutes(600), underWay: Bool = false,
+            holder: DeadRows.Holder? = nil
+        ) -> String? {
+            let vacuum = DeadRows(
+                since: Self.now + TimeSpan(microseconds: -TimeSpan.minutes(600).microseconds),
+                underWay: underWay ? ["t"] : [], holder: holder)
+            func ago(_ span: TimeSpan) -> Instant { Self.now + TimeSpan(microseconds: -span.microseconds) }
+            let table = TablesCheck.Table(
+                name: "t", dead: dead, trigger: 20_000, lastVacuum: vacuumed.map(ago), since: ago(since))
+            return vacuum.finding(table, now: Self.now, .init()).map { Self.texts([$0])[0] }
+        }
+        let late = """
+            warning dead-tuples: saga.t holds 900000 dead rows, and autovacuum should have come at 20000; last vacuumed:
+            """
+        let mend = """
+            VACUUM (VERBOSE) saga.t; if it comes to this again, raise autovacuum_max_workers or lower \
+            autovacuum_vacuum_cost_delay
+            """
+        #expect(judge(900_000, vacuumed: .minutes(2)) == nil)
+        #expect(judge(900_000, vacuumed: nil, since: .minutes(2)) == nil)
+        #expect(judge(900_000, vacuumed: .minutes(6), underWay: true) == nil)
+        #expect(judge(20_000, vacuumed: .minutes(6)) == nil)
+        #expect(judge(900_000, vacuumed: .minutes(6)) == "\(late) 6 min ago -> \(mend)")
+        #expect(judge(900_000, vacuumed: nil, since: .minutes(6)) == "\(late) never -> \(mend)")
+        let young = DeadRows.Holder(name: "process 7", age: .minutes(4), advice: "end it")
+        let old = DeadRows.Holder(name: "process 7 (report, role bi)", age: .minutes(40), advice: "end it")
+        #expect(judge(900_000, vacuumed: .minutes(2), holder: young) == nil)
+        #expect(
+            judge(900_000, vacuumed: .minutes(2), holder: old) == """
+                \(late) 2 min ago; held back by process 7 (report, role bi), open for 40 min -> end it; then VACUUM \
+                (VERBOSE) saga.t;
+                """)
     }
 
     @Test func slotsAndStandbysThatFallBehind() {

@@ -21,32 +21,46 @@ public struct Doctor: Sendable {
         self.isDeep = isDeep
     }
 
-    /// Makes all checks.
+    /// Makes all checks, or as many as the connection and the calling task allow: a report that was cut off says what
+    /// it lacks.
     ///
-    /// - Throws: `PostgresError` when the database can't be reached; what one check alone can't do is a finding.
+    /// - Throws: `PostgresError` when nothing could be looked at; what one check alone can't do is a finding.
     public func examine() async throws(PostgresError) -> DoctorReport {
-        var findings = try await PoolerCheck().run(in: database)
+        var round = DoctorRound(database: database)
+        do throws(PostgresError) { try await examine(&round) } catch {
+            guard !round.findings.isEmpty else { throw error }
+            let missing = Self.codes.filter { !round.done.contains($0) }
+            return DoctorReport(findings: round.findings, cut: DoctorReport.Cut(reason: error, missing: missing))
+        }
+        return DoctorReport(findings: round.findings)
+    }
+
+    /// Of all checks, in the order in which they are made.
+    static let codes: [DoctorCode] = [
+        .pooler, .server, .schema, .clock, .settings, .connections, .tables, .vacuum, .replication, .daemons, .sagas,
+        .services, .alerts, .definitions, .partitions, .history,
+    ]
+
+    private func examine(_ round: inout DoctorRound) async throws(PostgresError) {
         // Nothing more can be asked where a transaction can't be had.
-        if findings.contains(where: { $0.code == .poolerStatementMode }) { return DoctorReport(findings: findings) }
-        findings += try await ServerCheck().run(in: database)
-        let schema = try await SchemaCheck().run(in: database)
-        findings += schema
-        let hasTables = !schema.contains { $0.code == .schemaMissing }
+        if try await round.make(PoolerCheck()).contains(where: { $0.code == .poolerStatementMode }) { return }
+        try await round.make(ServerCheck())
+        let schema = try await round.make(SchemaCheck())
+        let hasTables = !schema.contains { $0.code == .schemaMissing || $0.code == .schemaForeign }
         let onServer: [any DoctorCheck] =
             [ClockCheck(), SettingsCheck(), ConnectionsCheck()] + (hasTables ? [TablesCheck()] : [])
             + [VacuumCheck(), ReplicationCheck()]
-        for check in onServer { findings += try await check.run(in: database) }
+        for check in onServer { try await round.make(check) }
         let isUsable = !schema.contains { $0.severity == .error || $0.severity == .skipped }
         guard isUsable else {
-            findings.append(
+            round.findings.append(
                 DoctorFinding(.sagas, .skipped, "not checked: needs a schema that this program and role can read"))
-            return DoctorReport(findings: findings)
+            return
         }
         let onSagas: [any DoctorCheck] = [
             DaemonsCheck(programVersion: programVersion), SagasCheck(), ServicesCheck(), AlertsCheck(),
             DefinitionsCheck(), PartitionsCheck(), HistoryCheck(isDeep: isDeep),
         ]
-        for check in onSagas { findings += try await check.run(in: database) }
-        return DoctorReport(findings: findings)
+        for check in onSagas { try await round.make(check) }
     }
 }

@@ -6,6 +6,8 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     // What a check is called when it is content, or couldn't look.
     case pooler, server, schema, clock, settings, connections, tables, vacuum, replication, daemons, sagas, services
     case alerts, definitions, partitions, history
+    // What keeps a check from looking
+    case lockedOut = "locked-out"
     // The way to the server
     case poolerStatementMode = "pooler-statement-mode"
     // The server
@@ -14,6 +16,7 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     case standby
     // The schema
     case schemaMissing = "schema-missing"
+    case schemaForeign = "schema-foreign"
     case schemaOlder = "schema-older"
     case schemaNewer = "schema-newer"
     case migrationChanged = "migration-changed"
@@ -23,9 +26,13 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     // Settings
     case fsyncOff = "fsync-off"
     case fullPageWritesOff = "full-page-writes-off"
+    case damageHidden = "damage-hidden"
+    case triggersOff = "triggers-off"
     case synchronousCommitOff = "synchronous-commit-off"
     case synchronousCommitLocal = "synchronous-commit-local"
     case readOnly = "read-only"
+    case isolationStrict = "isolation-strict"
+    case stringsNotStandard = "strings-not-standard"
     case timeoutTooShort = "timeout-too-short"
     case autovacuumOff = "autovacuum-off"
     // Connections
@@ -50,6 +57,7 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     case daemonVersionsDiffer = "daemon-versions-differ"
     // Sagas
     case sagasOverdue = "sagas-overdue"
+    case sagasBehind = "sagas-behind"
     case sagasOrphaned = "sagas-orphaned"
     case sagasStuck = "sagas-stuck"
     case sagasUnreadable = "sagas-unreadable"
@@ -60,9 +68,15 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     case definitionUnreadable = "definition-unreadable"
     // Partitions
     case partitionPinned = "partition-pinned"
+    case partitionMissing = "partition-missing"
+    case partitionDefaultFilled = "partition-default-filled"
     // Histories
     case historyHole = "history-hole"
     case historyUnreadable = "history-unreadable"
+    case historyIllegal = "history-illegal"
+    case stateMissing = "state-missing"
     case stateDiffers = "state-differs"
     case viewDiffers = "view-differs"
+    case keyDangling = "key-dangling"
+    case keyDiffers = "key-differs"
 }

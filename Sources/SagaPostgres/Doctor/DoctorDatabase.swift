@@ -1,4 +1,5 @@
 import PostgresClient
+import SagaCore
 
 /// How the checks ask the database: they read, and nothing else.
 struct DoctorDatabase: Sendable {
@@ -6,6 +7,14 @@ struct DoctorDatabase: Sendable {
     let limits: DoctorLimits
     /// How long one question may take.
     var timeout = Duration.seconds(60)
+    /// How long one may wait for somebody's lock.
+    var lockTimeout: TimeSpan
+
+    init(pool: PostgresPool, limits: DoctorLimits) {
+        self.pool = pool
+        self.limits = limits
+        lockTimeout = limits.lock
+    }
 
     /// Runs the statements in one transaction that sees one state of the database and can't write.
     ///
@@ -18,11 +27,16 @@ struct DoctorDatabase: Sendable {
             prelude.append(
                 PostgresStatement(
                     """
-                    SELECT set_config('jit', 'off', true), set_config('statement_timeout', '60s', true),
-                        set_config('search_path', 'pg_catalog', true)
-                    """))
+                    SELECT set_config('jit', 'off', true), set_config('lock_timeout', $1, true),
+                        set_config('statement_timeout', $2, true), set_config('search_path', 'pg_catalog', true)
+                    """, [Self.setting(lockTimeout), Self.setting(limits.statement)]))
         }
         return Array(try await pool.transaction(prelude + statements, timeout: timeout).dropFirst(prelude.count))
+    }
+
+    /// A time as settings have it; 0 would be none.
+    private static func setting(_ span: TimeSpan) -> PostgresValue {
+        .text("\(max(1, min(span.microseconds / 1_000, Int64(Int32.max))))ms")
     }
 
     /// Runs one statement; the rows.
@@ -48,25 +62,13 @@ protocol DoctorCheck: Sendable {
 
     /// What is wrong, or one finding that nothing is.
     func findings(in database: DoctorDatabase) async throws(PostgresError) -> [DoctorFinding]
+
+    /// Adds what it finds; a check that takes long also what it had found when it was cut off.
+    func examine(in database: DoctorDatabase, _ findings: inout [DoctorFinding]) async throws(PostgresError)
 }
 
 extension DoctorCheck {
-    /// The findings, or why it couldn't look; a lost connection ends the whole examination.
-    func run(in database: DoctorDatabase) async throws(PostgresError) -> [DoctorFinding] {
-        do throws(PostgresError) {
-            return try await findings(in: database)
-        } catch {
-            switch error.kind {
-            case .server("42501"):
-                return [
-                    DoctorFinding(
-                        Self.code, .skipped, "not checked: needs a right that this role lacks (\(error.message))",
-                        advice: "ask with a role that has saga_reader and pg_monitor")
-                ]
-            case .server where !error.isServerUnavailable, .decoding, .timeout:
-                return [DoctorFinding(Self.code, .skipped, "not checked: \(error.message)")]
-            default: throw error
-            }
-        }
+    func examine(in database: DoctorDatabase, _ findings: inout [DoctorFinding]) async throws(PostgresError) {
+        findings += try await self.findings(in: database)
     }
 }

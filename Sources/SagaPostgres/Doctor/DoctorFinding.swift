@@ -1,4 +1,5 @@
 import JSON
+import PostgresClient
 
 /// One thing that `saga doctor` has to say.
 public struct DoctorFinding: Sendable, Hashable {
@@ -36,18 +37,30 @@ public struct DoctorFinding: Sendable, Hashable {
 
 /// What an examination of an installation comes to.
 public struct DoctorReport: Sendable, Hashable {
+    /// Why not all checks were made.
+    public struct Cut: Sendable, Hashable {
+        /// What ended the examination: the database is away, or the calling task was cancelled.
+        public let reason: PostgresError
+        /// The checks that weren't made, or not to their end.
+        public let missing: [DoctorCode]
+    }
+
     /// In the order in which the checks were made.
     public let findings: [DoctorFinding]
+    /// nil for a report that is whole.
+    public let cut: Cut?
 
-    public init(findings: [DoctorFinding]) {
+    public init(findings: [DoctorFinding], cut: Cut? = nil) {
         self.findings = findings
+        self.cut = cut
     }
 
     public var errors: Int { findings.count { $0.severity == .error } }
     public var warnings: Int { findings.count { $0.severity == .warning } }
     public var skipped: Int { findings.count { $0.severity == .skipped } }
 
-    /// `{"checks": [{"code", "severity", "message", "advice", "data"}], "errors", "warnings"}`.
+    /// `{"checks": [{"code", "severity", "message", "advice", "data"}], "errors", "warnings", "complete",
+    /// "missing"}`: whether all checks were made, and the codes of those that weren't.
     public var json: RawJSON {
         var writer = JSONWriter()
         writer.beginObject()
@@ -65,6 +78,8 @@ public struct DoctorReport: Sendable, Hashable {
         writer.endArray()
         writer.field("errors", errors)
         writer.field("warnings", warnings)
+        writer.field("complete", cut == nil)
+        writer.field("missing", JSON.array((cut?.missing ?? []).map { .string($0.rawValue) }))
         writer.endObject()
         return writer.finished()
     }

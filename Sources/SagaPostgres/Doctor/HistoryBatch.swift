@@ -14,8 +14,11 @@ struct HistoryBatch: Sendable {
         let results = try await database.read([
             PostgresStatement(
                 """
-                SELECT id, definition_id, key, status, paused, started_at, ended_at, unreadable
-                FROM saga.state WHERE id = ANY ($1) ORDER BY id
+                SELECT s.id, s.definition_id, s.key, s.status, s.paused, s.started_at, s.ended_at, s.unreadable, d.saga,
+                    k.saga_id, k.saga
+                FROM saga.state s LEFT JOIN saga.definition d ON d.id = s.definition_id
+                    LEFT JOIN saga.key k ON k.key = s.key
+                WHERE s.id = ANY ($1) ORDER BY s.id
                 """, [uuids]),
             PostgresStatement(
                 """
@@ -47,13 +50,17 @@ struct HistoryBatch: Sendable {
         var sagas: [StoredHistory] = []
         for row in results[0].rows {
             let id = SagaID(try row.decode(0, as: PostgresUUID.self))
+            let holder = try row.decode(9, as: PostgresUUID?.self).map { SagaID($0) }
+            let entry = try row.decode(10, as: String?.self)
             sagas.append(
                 StoredHistory(
                     id: id, definition: try row.decode(1), key: try row.decode(2),
                     status: try SagaStatus(code: try row.decode(3)), isPaused: try row.decode(4),
                     startedAt: Instant(try row.decode(5, as: PostgresTimestamp.self)),
                     endedAt: try row.decode(6, as: PostgresTimestamp?.self).map { Instant($0) },
-                    unreadable: try row.decode(7), events: events[id] ?? [], shown: views[id]))
+                    unreadable: try row.decode(7), events: events[id] ?? [], shown: views[id],
+                    saga: try row.decode(8),
+                    keyEntry: holder.flatMap { id in entry.map { StoredHistory.KeyEntry(id: id, saga: $0) } }))
         }
         return HistoryBatch(sagas: sagas)
     }

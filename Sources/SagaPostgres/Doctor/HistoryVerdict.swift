@@ -8,6 +8,8 @@ enum HistoryVerdict: Sendable, Hashable {
     /// The sequences aren't 1, 2, 3 …
     case hole(String)
     case unreadable(String)
+    /// Events follow one another as no decision has them; `end` is how they end the saga, if they do.
+    case illegal(String, end: SagaStatus?)
     case stateDiffers(String)
     case viewDiffers(String)
 }
@@ -27,6 +29,15 @@ struct StoredHistory: Sendable {
     let events: [StoredEvent]
     /// nil when the view doesn't have it.
     let shown: ShownSaga?
+    /// The saga that its definition is of.
+    let saga: String?
+    /// What `saga.key` has for its key: whose it is; nil when it has nothing.
+    let keyEntry: KeyEntry?
+
+    struct KeyEntry: Sendable, Hashable {
+        var id: SagaID
+        var saga: String
+    }
 }
 
 /// A row of the view `saga.sagas` with those of `saga.steps`.
@@ -79,9 +90,21 @@ extension StoredHistory {
         guard let state = SagaState(folding: history, id: id, key: key, definition: definition) else {
             return unreadable == nil ? .unreadable("its events don't begin with a SagaStarted") : .sound
         }
+        if unreadable == nil, let fault = HistoryOrder.fault(of: history, id: id, definition: definition) {
+            return .illegal(fault, end: state.status.isEnded ? state.status : nil)
+        }
         if let difference = rowDifference(state, history, definition) { return .stateDiffers(difference) }
         if let difference = viewDifference(state, definition) { return .viewDiffers(difference) }
         return .sound
+    }
+
+    /// How the row's key and `saga.key` differ, so that a repeated start isn't known again; nil when they agree.
+    var keyFault: String? {
+        guard let key else { return nil }
+        guard let keyEntry else { return "its key \(key) isn't in saga.key" }
+        if keyEntry.id != id { return "its key \(key) is saga \(keyEntry.id)'s in saga.key" }
+        guard let saga, keyEntry.saga != saga else { return nil }
+        return "saga.key has its key \(key) as one of \(keyEntry.saga), and it is \(saga)"
     }
 
     private var hole: String? {

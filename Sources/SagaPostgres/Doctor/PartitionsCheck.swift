@@ -2,7 +2,7 @@ import JSON
 import PostgresClient
 import SagaCore
 
-/// Days of long ago that can't be dropped.
+/// Days of long ago that can't be dropped, days to come that nobody has made, and what lies outside all days.
 struct PartitionsCheck: DoctorCheck {
     static let code = DoctorCode.partitions
 
@@ -20,20 +20,88 @@ struct PartitionsCheck: DoctorCheck {
     func findings(in database: DoctorDatabase) async throws(PostgresError) -> [DoctorFinding] {
         let rows = try await database.rows(
             """
-            SELECT partition, sagas, unended, bytes, oldest::text, oldest_status
+            SELECT partition, sagas, unended, bytes, oldest::text, oldest_status, end_id IS NULL,
+                coalesce(saga.id_time(oldest) < statement_timestamp() - $1 * interval '1 us', false)
             FROM saga.retention($1 * interval '1 us')
-            -- The default partition is of no day.
-            WHERE end_id IS NOT NULL
-                OR (unended > 0 AND saga.id_time(oldest) < statement_timestamp() - $1 * interval '1 us')
             """, [.int8(database.limits.pinned.microseconds)])
+        var ahead = Ahead(missing: try await Self.missingDays(database))
         var facts: [Facts] = []
         for row in rows {
+            // The default partition is of no day.
+            if try row.decode(6) {
+                ahead.strays = try row.decode(1)
+                guard try row.decode(2, as: Int.self) > 0, try row.decode(7) else { continue }
+            }
             facts.append(
                 Facts(
                     name: try row.decode(0), sagas: try row.decode(1), unended: try row.decode(2),
                     bytes: try row.decode(3), oldest: try row.decode(4), status: try row.decode(5)))
         }
-        return Self.judge(facts, limits: database.limits)
+        let findings = Self.judge(ahead)
+        let old = Self.judge(facts, limits: database.limits)
+        return findings.isEmpty ? old : findings + old.filter { $0.severity != .ok }
+    }
+
+    /// What becomes of sagas that start now.
+    struct Ahead: Sendable, Hashable {
+        /// The days, of today and tomorrow, that no partition takes, as `2026-01-31`.
+        var missing: [String] = []
+        /// Sagas in the default partition.
+        var strays = 0
+    }
+
+    private static func missingDays(_ database: DoctorDatabase) async throws(PostgresError) -> [String] {
+        var days: [String] = []
+        for row in try await database.rows(
+            """
+            SELECT to_char(day AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM (
+                SELECT date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+                    + n * interval '24 hours' FROM generate_series(0, 1) n
+            ) days (day)
+            WHERE NOT EXISTS (
+                SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                    CROSS JOIN LATERAL (SELECT pg_get_expr(c.relpartbound, c.oid)) b (text)
+                    CROSS JOIN LATERAL (
+                        SELECT (regexp_match(b.text, 'FROM [(]''([0-9a-f-]{36})''[)]'))[1]::uuid,
+                            (regexp_match(b.text, 'TO [(]''([0-9a-f-]{36})''[)]'))[1]::uuid
+                    ) r (first_id, end_id)
+                WHERE i.inhparent = 'saga.state'::regclass AND r.end_id IS NOT NULL
+                    AND (r.first_id IS NULL OR saga.id_time(r.first_id) <= day) AND saga.id_time(r.end_id) > day)
+            ORDER BY day
+            """)
+        {
+            days.append(try row.decode(0))
+        }
+        return days
+    }
+
+    static func judge(_ ahead: Ahead) -> [DoctorFinding] {
+        var findings: [DoctorFinding] = []
+        let make = "as the schema's owner: SELECT saga.ensure_partitions(); (a daemon that is the owner does so hourly)"
+        if !ahead.missing.isEmpty {
+            findings.append(
+                DoctorFinding(
+                    .partitionMissing, .warning,
+                    """
+                    no partition takes the sagas of \(ahead.missing.joined(separator: " and ")): they go into the default \
+                    one, which retention can't drop by day
+                    """,
+                    advice: make, data: ["days": .array(ahead.missing.map { .string($0) })]))
+        }
+        guard ahead.strays > 0 else { return findings }
+        findings.append(
+            DoctorFinding(
+                .partitionDefaultFilled, .warning,
+                """
+                \(DoctorText.count(ahead.strays, "saga lies", "sagas lie")) in the default partition: retention drops \
+                them only all at once, and daemons look through them besides their days
+                """,
+                advice:
+                    """
+                    see that days are made ahead (\(make)); the rows leave together, when the newest of them has ended \
+                    long enough ago: sagad --retain or saga prune
+                    """, data: ["sagas": .int(ahead.strays)]))
+        return findings
     }
 
     static func judge(_ facts: [Facts], limits: DoctorLimits) -> [DoctorFinding] {

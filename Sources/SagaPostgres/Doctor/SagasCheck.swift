@@ -17,12 +17,9 @@ struct SagasCheck: DoctorCheck {
     }
 
     struct Facts: Sendable, Hashable {
-        var overdue = Group()
         var orphaned = Group()
         var stuck = Group()
         var unreadable = Group()
-        /// Whether any daemon's lease runs.
-        var hasDaemon: Bool
         /// The database's clock.
         var now: Instant
     }
@@ -30,14 +27,14 @@ struct SagasCheck: DoctorCheck {
     private static let live = "(s.owner IS NOT NULL OR s.due_at IS NOT NULL)"
 
     func findings(in database: DoctorDatabase) async throws(PostgresError) -> [DoctorFinding] {
+        let due = try await DueSagas.read(database).finding(database.limits)
+        let findings = (due.map { [$0] } ?? []) + Self.judge(try await Self.facts(database))
+        guard findings.isEmpty else { return findings }
+        return [DoctorFinding(.sagas, .ok, "none waits for a daemon or a person")]
+    }
+
+    private static func facts(_ database: DoctorDatabase) async throws(PostgresError) -> Facts {
         let results = try await database.read([
-            PostgresStatement(
-                """
-                SELECT count(*), (array_agg(id::text ORDER BY due_at, id))[1], min(due_at), NULL::text FROM (
-                    SELECT id, due_at FROM saga.state
-                    WHERE owner IS NULL AND due_at < clock_timestamp() - $1 * interval '1 microsecond'
-                    ORDER BY due_at LIMIT 100000) late
-                """, [.double(Double(database.limits.overdue.microseconds))]),
             PostgresStatement(
                 """
                 SELECT count(*), min(s.id::text), NULL::timestamptz, min(s.owner)::text FROM saga.state s
@@ -48,25 +45,20 @@ struct SagasCheck: DoctorCheck {
                 SELECT count(*), (array_agg(id::text ORDER BY since, id))[1], min(since), NULL::text FROM (
                     SELECT s.id, coalesce((SELECT max(e.at) FROM saga.event e WHERE e.saga_id = s.id AND e.type = 16),
                         s.started_at) AS since
-                    FROM saga.state s WHERE \(Self.live) AND s.status = 4 AND s.unreadable IS NULL LIMIT 100000) stuck
+                    FROM saga.state s WHERE \(live) AND s.status = 4 AND s.unreadable IS NULL LIMIT 100000) stuck
                 """),
             PostgresStatement(
                 """
                 SELECT count(*), (array_agg(s.id::text ORDER BY s.id))[1], min(s.started_at),
                     (array_agg(s.unreadable ORDER BY s.id))[1]
-                FROM saga.state s WHERE \(Self.live) AND s.unreadable IS NOT NULL
+                FROM saga.state s WHERE \(live) AND s.unreadable IS NOT NULL
                 """),
-            PostgresStatement(
-                """
-                SELECT EXISTS (SELECT FROM saga.daemon WHERE lease_until >= clock_timestamp()), clock_timestamp()
-                """),
+            PostgresStatement("SELECT clock_timestamp()"),
         ])
-        guard let row = results[4].rows.first else { throw PostgresError(.decoding, "no clock") }
-        return Self.judge(
-            Facts(
-                overdue: try Self.group(results[0]), orphaned: try Self.group(results[1]),
-                stuck: try Self.group(results[2]), unreadable: try Self.group(results[3]),
-                hasDaemon: try row.decode(0), now: Instant(try row.decode(1, as: PostgresTimestamp.self))))
+        guard let row = results[3].rows.first else { throw PostgresError(.decoding, "no clock") }
+        return Facts(
+            orphaned: try group(results[0]), stuck: try group(results[1]), unreadable: try group(results[2]),
+            now: Instant(try row.decode(0, as: PostgresTimestamp.self)))
     }
 
     private static func group(_ result: PostgresResult) throws(PostgresError) -> Group {
@@ -77,24 +69,7 @@ struct SagasCheck: DoctorCheck {
     }
 
     static func judge(_ facts: Facts) -> [DoctorFinding] {
-        let findings = [overdue(facts), orphaned(facts), stuck(facts), unreadable(facts)].compactMap { $0 }
-        guard findings.isEmpty else { return findings }
-        return [DoctorFinding(.sagas, .ok, "none waits for a daemon or a person")]
-    }
-
-    private static func overdue(_ facts: Facts) -> DoctorFinding? {
-        guard facts.overdue.count > 0 else { return nil }
-        let since = facts.overdue.since.map { DoctorText.span(facts.now - $0) } ?? ""
-        return DoctorFinding(
-            .sagasOverdue, .error,
-            """
-            \(DoctorText.count(facts.overdue.count, "saga is", "sagas are")) due and taken up by nobody, the oldest \
-            for \(since): \(facts.overdue.example ?? "")
-            """,
-            advice: facts.hasDaemon
-                ? "the daemons that are alive don't keep up or can't write: look into their logs, start another"
-                : "start sagad",
-            data: data(facts.overdue))
+        [orphaned(facts), stuck(facts), unreadable(facts)].compactMap { $0 }
     }
 
     private static func orphaned(_ facts: Facts) -> DoctorFinding? {

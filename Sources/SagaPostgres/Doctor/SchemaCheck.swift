@@ -13,6 +13,8 @@ struct SchemaCheck: DoctorCheck {
         var program: Int
         /// The migrations whose text was another.
         var changed: [Int] = []
+        /// What is there is another program's, or has lost parts: why.
+        var foreign: String?
         /// The roles of the schema that the cluster lacks.
         var missingRoles: [String] = []
     }
@@ -21,12 +23,26 @@ struct SchemaCheck: DoctorCheck {
         let row = try await database.row(
             """
             SELECT n.oid IS NOT NULL, c.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE'), false),
-                coalesce(has_table_privilege(c.oid, 'SELECT'), false), current_user::text
+                coalesce(has_table_privilege(c.oid, 'SELECT'), false), current_user::text, (
+                    SELECT string_agg(name, ', ' ORDER BY place)
+                    FROM unnest(ARRAY['version', 'name', 'checksum', 'applied_at']) WITH ORDINALITY AS ours (name, place)
+                    WHERE NOT EXISTS (SELECT FROM pg_attribute a
+                        WHERE a.attrelid = c.oid AND a.attname = ours.name AND NOT a.attisdropped)
+                ), (
+                    SELECT string_agg('saga.' || name, ', ' ORDER BY place)
+                    FROM unnest(ARRAY['definition', 'current_definition', 'daemon', 'state', 'event', 'key', 'sagas',
+                        'steps']) WITH ORDINALITY AS ours (name, place)
+                    WHERE NOT EXISTS (SELECT FROM pg_class t WHERE t.relnamespace = n.oid AND t.relname = ours.name)
+                )
             FROM (SELECT 'saga' AS name) x LEFT JOIN pg_namespace n ON n.nspname = x.name
                 LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'migration'
             """)
         let program = Migrator.latestVersion
         guard try row.decode(0), try row.decode(1) else { return Self.judge(Facts(version: 0, program: program)) }
+        if let columns = try row.decode(5, as: String?.self) {
+            let reason = "its table migration lacks \(columns)"
+            return Self.judge(Facts(version: 0, program: program, foreign: reason))
+        }
         guard try row.decode(2), try row.decode(3) else {
             let role = DoctorText.identifier(try row.decode(4))
             return [
@@ -35,7 +51,9 @@ struct SchemaCheck: DoctorCheck {
                     advice: "GRANT saga_reader TO \(role);")
             ]
         }
-        return Self.judge(try await facts(database, program: program))
+        var facts = try await facts(database, program: program)
+        if facts.version > 0, let tables = try row.decode(6, as: String?.self) { facts.foreign = "it lacks \(tables)" }
+        return Self.judge(facts)
     }
 
     private func facts(_ database: DoctorDatabase, program: Int) async throws(PostgresError) -> Facts {
@@ -64,6 +82,19 @@ struct SchemaCheck: DoctorCheck {
 
     static func judge(_ facts: Facts) -> [DoctorFinding] {
         let data: JSON = ["version": .int(facts.version), "program": .int(facts.program)]
+        if let reason = facts.foreign {
+            return [
+                DoctorFinding(
+                    .schemaForeign, .error,
+                    "the schema saga isn't Saga's, or somebody dropped parts of it: \(reason)",
+                    advice:
+                        """
+                        name the database that is Saga's (--database); another program's schema of this name needs \
+                        another name or database; lost tables come back from a backup only
+                        """,
+                    data: data)
+            ]
+        }
         if facts.version == 0 {
             return [
                 DoctorFinding(

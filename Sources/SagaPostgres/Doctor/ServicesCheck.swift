@@ -1,6 +1,7 @@
 import JSON
 import PostgresClient
 import SagaCore
+import SagaEngine
 
 /// Services that have been held back for long, and those whose row can't be read.
 struct ServicesCheck: DoctorCheck {
@@ -41,6 +42,7 @@ struct ServicesCheck: DoctorCheck {
                 FROM saga.service s WHERE s.state IN ('OPEN', 'HALF_OPEN', 'FORCED_OPEN') ORDER BY s.name, s.url
                 """),
             PostgresStatement("SELECT count(*), clock_timestamp() FROM saga.service"),
+            PostgresStatement("SELECT id, version, settings, document, name FROM saga.service ORDER BY name, url"),
         ])
         guard let row = results[1].rows.first else { throw PostgresError(.decoding, "no clock") }
         var facts = Facts(count: try row.decode(0), now: Instant(try row.decode(1, as: PostgresTimestamp.self)))
@@ -52,8 +54,10 @@ struct ServicesCheck: DoctorCheck {
                     nextProbe: try row.decode(4, as: PostgresTimestamp?.self).map { Instant($0) },
                     waiting: try row.decode(5)))
         }
-        for record in try await BreakerDesk(pool: database.pool, timeout: database.timeout).records() {
-            if let fault = record.fault { facts.unreadable[record.name] = fault }
+        for row in results[2].rows {
+            do throws(PostgresError) { _ = try StoredService(row) } catch {
+                facts.unreadable[try row.decode(4)] = error.message
+            }
         }
         return Self.judge(facts, limits: database.limits)
     }

@@ -39,7 +39,8 @@ struct SettingsCheck: DoctorCheck {
     private static let names = [
         "fsync", "full_page_writes", "synchronous_commit", "default_transaction_read_only", "statement_timeout",
         "transaction_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "autovacuum", "track_counts",
-        "synchronous_standby_names",
+        "synchronous_standby_names", "zero_damaged_pages", "ignore_checksum_failure", "data_sync_retry",
+        "session_replication_role", "default_transaction_isolation", "standard_conforming_strings",
     ]
 
     private static func facts(_ database: DoctorDatabase) async throws(PostgresError) -> Facts {

@@ -12,7 +12,7 @@ struct SettingsJudgement {
 
     var findings: [DoctorFinding] {
         var findings = server
-        for role in facts.roles { findings += commits(role) + writing(role) + timeouts(role) }
+        for role in facts.roles { findings += commits(role) + meaning(role) + writing(role) + timeouts(role) }
         guard findings.isEmpty else { return findings }
         let roles = facts.roles.map(\.role)
         return [
@@ -40,6 +40,14 @@ struct SettingsJudgement {
                     .fullPageWritesOff, .error,
                     "full_page_writes is off: a crash of the machine can leave pages half written",
                     advice: "ALTER SYSTEM SET full_page_writes = on; SELECT pg_reload_conf();"))
+        }
+        if values["data_sync_retry"]?.value == "on" {
+            findings.append(
+                DoctorFinding(
+                    .damageHidden, .error,
+                    "data_sync_retry is on: commits that the disk has lost are taken for written",
+                    advice: "ALTER SYSTEM SET data_sync_retry = off; then restart the server",
+                    data: ["setting": "data_sync_retry"]))
         }
         for name in ["autovacuum", "track_counts"] where values[name]?.value == "off" {
             findings.append(
@@ -81,6 +89,52 @@ struct SettingsJudgement {
             ]
         default: return []
         }
+    }
+
+    /// What has statements do something else than they say.
+    private static let meanings: [(name: String, bad: [String], good: String, code: DoctorCode, effect: String)] = [
+        (
+            "zero_damaged_pages", ["on"], "off", .damageHidden,
+            "pages that can't be read are emptied, and their sagas are gone without a word"
+        ),
+        (
+            "ignore_checksum_failure", ["on"], "off", .damageHidden,
+            "damaged pages are read as if they were sound"
+        ),
+        (
+            "session_replication_role", ["replica"], "origin", .triggersOff,
+            "no trigger fires: events can be changed and deleted, and no alert of a breaker is written"
+        ),
+        (
+            "standard_conforming_strings", ["off"], "on", .stringsNotStandard,
+            "backslashes in the schema's functions mean something else"
+        ),
+    ]
+
+    private func meaning(_ role: SettingsCheck.RoleSettings) -> [DoctorFinding] {
+        var findings: [DoctorFinding] = Self.meanings.compactMap { meaning in
+            guard let setting = role.values[meaning.name], meaning.bad.contains(Self.switchValue(setting.value)) else {
+                return nil
+            }
+            return DoctorFinding(
+                meaning.code, .error,
+                "\(meaning.name) is \(Self.switchValue(setting.value)) for role \(role.role): \(meaning.effect)",
+                advice: mending(meaning.name, setting, role: role.role, good: meaning.good),
+                data: ["setting": .string(meaning.name), "role": .string(role.role)])
+        }
+        let name = "default_transaction_isolation"
+        if let setting = role.values[name], !setting.value.lowercased().hasPrefix("read ") {
+            findings.append(
+                DoctorFinding(
+                    .isolationStrict, .warning,
+                    """
+                    \(name) is \(setting.value) for role \(role.role): where two meet, batches and starts are refused \
+                    and made again
+                    """,
+                    advice: mending(name, setting, role: role.role, good: "'read committed'"),
+                    data: ["setting": .string(name), "role": .string(role.role)]))
+        }
+        return findings
     }
 
     private func writing(_ role: SettingsCheck.RoleSettings) -> [DoctorFinding] {

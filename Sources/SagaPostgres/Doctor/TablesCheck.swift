@@ -15,10 +15,13 @@ struct TablesCheck: DoctorCheck {
         var trigger: Double = 50
         var hasAutovacuum = true
         var lastVacuum: Instant?
+        /// When its first row can have come: of a day's partition the beginning of that day.
+        var since: Instant?
     }
 
     struct Facts: Sendable, Hashable {
         var tables: [Table]
+        var vacuum: DeadRows
         var invalidIndexes: [String] = []
         /// The database's age in transactions, and in multixacts.
         var age: Int64 = 0
@@ -36,7 +39,9 @@ struct TablesCheck: DoctorCheck {
                     coalesce(o.threshold, current_setting('autovacuum_vacuum_threshold')::float8)
                         + coalesce(o.scale, current_setting('autovacuum_vacuum_scale_factor')::float8)
                         * greatest(c.reltuples, 0)::float8,
-                    coalesce(o.enabled, true), greatest(s.last_vacuum, s.last_autovacuum)
+                    coalesce(o.enabled, true), greatest(s.last_vacuum, s.last_autovacuum),
+                    CASE WHEN c.relispartition AND c.relname ~ '_[0-9]{8}$'
+                        THEN to_timestamp(right(c.relname, 8) || '+00', 'YYYYMMDDTZH') END
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                     LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
                     LEFT JOIN LATERAL (
@@ -61,14 +66,16 @@ struct TablesCheck: DoctorCheck {
         ])
         guard let row = results[2].rows.first else { throw PostgresError(.decoding, "the database has no row") }
         var facts = Facts(
-            tables: [], age: try row.decode(0), multixactAge: try row.decode(1), database: try row.decode(2),
+            tables: [], vacuum: try await DeadRows.read(database), age: try row.decode(0),
+            multixactAge: try row.decode(1), database: try row.decode(2),
             now: Instant(try row.decode(3, as: PostgresTimestamp.self)))
         for row in results[0].rows {
             facts.tables.append(
                 Table(
                     name: try row.decode(0), bytes: try row.decode(1), dead: try row.decode(2),
                     trigger: try row.decode(3), hasAutovacuum: try row.decode(4),
-                    lastVacuum: try row.decode(5, as: PostgresTimestamp?.self).map { Instant($0) }))
+                    lastVacuum: try row.decode(5, as: PostgresTimestamp?.self).map { Instant($0) },
+                    since: try row.decode(6, as: PostgresTimestamp?.self).map { Instant($0) }))
         }
         for row in results[1].rows { facts.invalidIndexes.append(try row.decode(0)) }
         return Self.judge(facts, limits: database.limits)
@@ -84,22 +91,7 @@ struct TablesCheck: DoctorCheck {
                         advice: "ALTER TABLE saga.\(DoctorText.identifier(table.name)) RESET (autovacuum_enabled);",
                         data: ["table": .string(table.name)]))
             }
-            // Four times what makes autovacuum begin: it isn't late, it doesn't come or may not remove them.
-            guard table.dead > limits.deadTuples, Double(table.dead) > 4 * table.trigger else { continue }
-            let last = table.lastVacuum.map { "\(DoctorText.span(facts.now - $0)) ago" } ?? "never"
-            findings.append(
-                DoctorFinding(
-                    .deadTuples, .warning,
-                    "saga.\(table.name) holds \(table.dead) dead rows; last vacuumed: \(last)",
-                    advice:
-                        """
-                        VACUUM (VERBOSE) saga.\(DoctorText.identifier(table.name)); if they stay, end what holds \
-                        vacuum back
-                        """,
-                    data: [
-                        "table": .string(table.name), "dead": .int(table.dead),
-                        "lastVacuum": .optional(table.lastVacuum?.text),
-                    ]))
+            if let finding = facts.vacuum.finding(table, now: facts.now, limits) { findings.append(finding) }
         }
         for index in facts.invalidIndexes {
             findings.append(

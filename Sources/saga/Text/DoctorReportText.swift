@@ -18,7 +18,10 @@ struct DoctorReportText {
             .filter { $0.0 > 0 }
             .map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
         let problems = counts.isEmpty ? "no problems found" : counts.joined(separator: ", ")
-        return report.skipped == 0 ? problems : "\(problems), \(report.skipped) not checked"
+        let counted = report.skipped == 0 ? problems : "\(problems), \(report.skipped) not checked"
+        guard let cut = report.cut else { return counted }
+        let missing = cut.missing.map(\.rawValue).joined(separator: ", ")
+        return "cut off: \(counted) so far; not looked at, or not to the end: \(missing)"
     }
 }
 
