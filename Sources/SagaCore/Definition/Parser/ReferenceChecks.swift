@@ -1,3 +1,4 @@
+import JSON
 import CEL
 
 /// Checks what expressions read against the steps and their order.
