@@ -176,3 +176,13 @@ public enum StoreError: Error, Sendable, Hashable {
     /// The database refuses this content: trying again gives the same.
     case refused(String)
 }
+
+extension StoreError: CustomStringConvertible {
+    /// The reason, as log lines have it.
+    public var description: String {
+        switch self {
+        case .unavailable(let reason), .inDoubt(let reason, _), .blocked(let reason), .refused(let reason): reason
+        case .leaseLost: "the lease was lost"
+        }
+    }
+}
