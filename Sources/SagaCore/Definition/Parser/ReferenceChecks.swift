@@ -1,5 +1,5 @@
-import JSON
 import CEL
+import JSON
 
 /// Checks what expressions read against the steps and their order.
 struct ReferenceChecks {
