@@ -1,3 +1,5 @@
+import JSON
+
 /// Turns syntax into nodes: resolves names, expands macros, checks what can be known of types.
 struct Compiler {
     let environment: CELEnvironment

@@ -1,3 +1,5 @@
+import JSON
+
 /// Calls of functions and macros.
 extension Compiler {
     mutating func call(

@@ -1,3 +1,5 @@
+import JSON
+
 /// Members and elements: `operand.field`, `operand[index]`.
 extension Compiler {
     mutating func select(

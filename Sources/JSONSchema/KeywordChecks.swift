@@ -76,11 +76,10 @@ extension SchemaLibrary {
         case .format:
             guard options.assertsFormat, Format(rawValue: text) == nil else { return }
             let names = Format.allCases.map(\.rawValue)
-            let hint = NearestKeyword.find(text, among: names).map { "did you mean `\($0)`?" }
             note(
                 place,
                 "the format `\(shortened(text))` isn't supported",
-                hint: hint ?? "there are \(names.joined(separator: ", "))"
+                hint: NearestName.hint(text, among: names) ?? "there are \(names.joined(separator: ", "))"
             )
         case .anchor:
             let rest = text.utf8.dropFirst()
@@ -148,7 +147,7 @@ extension SchemaLibrary {
     private mutating func check(type value: JSON, at place: SchemaLocation) {
         guard let name = value.stringValue else { return note(place, "`type` needs a name or a list of names") }
         guard TypeSet(name: name) == nil else { return }
-        let hint = NearestKeyword.find(name, among: TypeSet.names.map(\.name)).map { "did you mean `\($0)`?" }
+        let hint = NearestName.hint(name, among: TypeSet.names.map(\.name))
         note(
             place,
             "there is no type `\(shortened(name))`",

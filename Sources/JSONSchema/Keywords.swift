@@ -1,3 +1,5 @@
+import JSON
+
 /// What the value of a keyword must be.
 enum KeywordShape: Sendable {
     case schema, schemas, schemasByName, schemasByPattern
@@ -40,7 +42,7 @@ enum Keywords {
     /// The fault's message and hint of a name that is no keyword.
     static func refusal(of name: String) -> (message: String, hint: String?) {
         if let now = replaced[name] { return ("`\(shortened(name))` is a keyword of an older draft", now) }
-        let hint = NearestKeyword.find(name, among: shapes.keys.sorted()).map { "did you mean `\($0)`?" }
+        let hint = NearestName.hint(name, among: shapes.keys.sorted())
         return ("there is no keyword `\(shortened(name))`", hint ?? "names of your own begin with `x-`")
     }
 }
@@ -52,36 +54,4 @@ func shortened(_ text: String, to limit: Int = 60) -> String {
         end < scalars.endIndex
     else { return text }
     return String(scalars[..<end]) + "…"
-}
-
-/// Finds the name that a person may have meant.
-enum NearestKeyword {
-    /// The name that takes the fewest changes, if these are few; of equally near ones the first.
-    static func find(_ name: String, among names: [String]) -> String? {
-        guard name.utf8.count <= 64 else { return nil }
-        let wanted = Array(name.lowercased().utf8)
-        let allowed = max(1, wanted.count / 3)
-        var best: (distance: Int, name: String)?
-        for candidate in names {
-            let distance = distance(wanted, Array(candidate.lowercased().utf8))
-            if distance <= allowed, distance < best?.distance ?? .max { best = (distance, candidate) }
-        }
-        return best?.name
-    }
-
-    /// Levenshtein's, with two neighbours exchanged counting as one change.
-    private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-        var before: [Int] = []
-        var previous = Array(0...b.count)
-        for i in a.indices {
-            var current = [i + 1]
-            for j in b.indices {
-                var cost = min(previous[j + 1] + 1, current[j] + 1, previous[j] + (a[i] == b[j] ? 0 : 1))
-                if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, before[j - 1] + 1) }
-                current.append(cost)
-            }
-            (before, previous) = (previous, current)
-        }
-        return previous[b.count]
-    }
 }

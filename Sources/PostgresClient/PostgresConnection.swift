@@ -78,6 +78,15 @@ public actor PostgresConnection {
         return PQparameterStatus(raw, name).map { String(cString: $0) }
     }
 
+    /// Which server of the connection string's it is: `HOST:PORT`, or the folder of a unix socket.
+    ///
+    /// - Returns: nil when the connection is closed.
+    public func server() -> String? {
+        guard let raw = handle?.raw else { return nil }
+        let server = ServerAddress(currentOf: raw)
+        return server.host.hasPrefix("/") || server.port.isEmpty ? server.host : "\(server.host):\(server.port)"
+    }
+
     /// The process that the server named when it was connected to; a pooler names one of its own making.
     ///
     /// - Returns: nil when the connection is closed.

@@ -99,14 +99,12 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// Whether the server says that it, not the statement, is the reason, and may be well in a moment: SQLSTATE 57P01,
-    /// 57P02, 57P03 or 53300; 25006, it takes no writes; class 08, with which a pooler says that it has lost its server.
+    /// Whether the server says that it, not the statement, is the reason, and may be well later: class 53, it lacks
+    /// connections, memory or room on its disk; 57P01 to 57P05, it ends sessions or starts; class 58, its files can't be
+    /// read or written; 25006, it takes no writes; class 08, with which a pooler says that it has lost its server.
     public var isServerUnavailable: Bool {
-        switch sqlState {
-        case "57P01", "57P02", "57P03", "53300", "25006": true
-        case let state?: state.hasPrefix("08")
-        case nil: false
-        }
+        guard let sqlState else { return false }
+        return sqlState == "25006" || ["08", "53", "57P", "58"].contains { sqlState.hasPrefix($0) }
     }
 
     /// Whether the server takes no writes (SQLSTATE 25006): after a failover it may be the old primary.

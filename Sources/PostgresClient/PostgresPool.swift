@@ -18,12 +18,9 @@ public final class PostgresPool: Sendable {
         var machine: PoolStateMachine<PostgresConnection, Waiter>
         /// Those who wait in `close()` for the leased connections.
         var closers: [CheckedContinuation<Void, Never>] = []
-        /// When it was logged last that no connection can be made; nil since one could.
-        var toldOfFailure: Instant?
+        /// Why no connection could be made; nil since one could.
+        var failure: PostgresError?
     }
-
-    /// Between two such lines: a server that is away is tried once a second.
-    private static let silence = Duration.seconds(30)
 
     private let configuration: PostgresConfiguration
     private let logger: Logger
@@ -192,7 +189,7 @@ public final class PostgresPool: Sendable {
         let timer = deadline.map { deadline in
             Task {
                 try? await Task.sleep(until: deadline, clock: .continuous)
-                if !Task.isCancelled { self.abandon(ticket, .timeout, Self.nothingWasFree) }
+                if !Task.isCancelled { self.abandon(ticket, .timeout, self.nothingWasFree) }
             }
         }
         defer { timer?.cancel() }
@@ -210,7 +207,7 @@ public final class PostgresPool: Sendable {
                     begin(actions)
                     // What came before the number was set found nobody to wake.
                     if Task.isCancelled { abandon(ticket, .cancelled, Self.cancelledWaiting) }
-                    if let deadline, deadline <= .now { abandon(ticket, .timeout, Self.nothingWasFree) }
+                    if let deadline, deadline <= .now { abandon(ticket, .timeout, nothingWasFree) }
                 }
             }
         } onCancel: {
@@ -219,7 +216,11 @@ public final class PostgresPool: Sendable {
         return try outcome.get()
     }
 
-    private static let nothingWasFree = "no connection was free within the timeout"
+    /// Who waits in vain should hear why: it may be that none can be made.
+    private var nothingWasFree: String {
+        let reason = state.withLock { $0.failure }.map { "; the last attempt to connect: \($0)" } ?? ""
+        return "no connection was free within the timeout\(reason)"
+    }
     private static let cancelledWaiting = "the task was cancelled while waiting for a connection"
 
     private func abandon(_ ticket: WaitTicket, _ kind: PostgresError.Kind, _ message: String) {
@@ -275,18 +276,16 @@ public final class PostgresPool: Sendable {
         do throws(PostgresError) {
             let connection = try await PostgresConnection.open(configuration, logger: logger)
             actions = state.withLock { state in
-                state.toldOfFailure = nil
+                state.failure = nil
                 return state.machine.opened(connection, at: .now)
             }
         } catch {
-            let (next, mustTell) = state.withLock { state in
-                let now = Instant.now
-                let mustTell = state.toldOfFailure.map { $0.duration(to: now) >= Self.silence } ?? true
-                if mustTell { state.toldOfFailure = now }
-                return (state.machine.failedToOpen(error, at: now, backoff: Self.backoff), mustTell)
+            // Whoever asks for a connection is told, and knows what it means; here it would be said twice.
+            logger.debug("can't connect to postgres: \(error)")
+            actions = state.withLock { state in
+                state.failure = error
+                return state.machine.failedToOpen(error, at: .now, backoff: Self.backoff)
             }
-            actions = next
-            if mustTell { logger.warning("can't connect to postgres: \(error)") }
         }
         await carryOut(actions)
     }

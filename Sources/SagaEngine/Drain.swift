@@ -51,7 +51,8 @@ extension SagaEngine {
         phase = .stopped
         timerSleep?.cancel()
         deskSleep?.cancel()
-        for waiter in stopWaiters + readyWaiters { waiter.resume() }
+        for waiter in stopWaiters { waiter.resume() }
+        for waiter in readyWaiters { waiter.resume(returning: false) }
         stopWaiters = []
         readyWaiters = []
     }

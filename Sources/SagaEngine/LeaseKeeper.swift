@@ -79,7 +79,7 @@ extension SagaEngine {
     }
 
     private func becomeReady() {
-        for waiter in readyWaiters { waiter.resume() }
+        for waiter in readyWaiters { waiter.resume(returning: true) }
         readyWaiters = []
     }
 }

@@ -76,7 +76,7 @@ public actor SagaEngine {
 
     var phase = Phase.idle
     var stopWaiters: [CheckedContinuation<Void, Never>] = []
-    var readyWaiters: [CheckedContinuation<Void, Never>] = []
+    var readyWaiters: [CheckedContinuation<Bool, Never>] = []
 
     /// idle ─► working ─► draining ─► stopped; `stop` before `run` goes straight to stopped.
     enum Phase { case idle, working, draining, stopped }
@@ -141,9 +141,12 @@ public actor SagaEngine {
     }
 
     /// Returns once the engine holds a lease and works, or has stopped.
-    public func waitUntilReady() async {
-        guard lease == nil, phase != .stopped else { return }
-        await withCheckedContinuation { readyWaiters.append($0) }
+    ///
+    /// - Returns: whether it ever got its lease.
+    public func waitUntilReady() async -> Bool {
+        if lease != nil { return true }
+        if phase == .stopped { return false }
+        return await withCheckedContinuation { readyWaiters.append($0) }
     }
 
     /// The sagas in memory and the calls in flight, for logs and tests.

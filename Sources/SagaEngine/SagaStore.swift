@@ -178,11 +178,11 @@ public enum StoreError: Error, Sendable, Hashable {
 }
 
 extension StoreError: CustomStringConvertible {
-    /// One line for people.
+    /// The reason, as log lines have it.
     public var description: String {
         switch self {
         case .unavailable(let reason), .inDoubt(let reason, _), .blocked(let reason), .refused(let reason): reason
-        case .leaseLost: "another daemon has taken the lease over"
+        case .leaseLost: "the lease was lost"
         }
     }
 }

@@ -23,7 +23,7 @@ struct SagaCommand: AsyncParsableCommand {
               3   start --wait: the saga was compensated
               4   start --wait: the saga is stuck or was terminated
               64  wrong usage
-              69  the database can't be reached
+              69  the database can't be reached or used now; try again
               130 interrupted
             """,
         version: programVersion,
@@ -61,7 +61,7 @@ struct SagaCommand: AsyncParsableCommand {
         // A reader that has seen enough, such as `head`, ends the program without a word.
         signal(SIGPIPE, SIG_DFL)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(try ProgramArguments.current())
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

@@ -182,7 +182,7 @@ actor Daemon {
         self.retention = retention
         let target = ConnectionTarget(connectionString).description
         let ready = Task { [logger] in
-            await engine.waitUntilReady()
+            guard await engine.waitUntilReady() else { return }
             logger.info("ready", metadata: ["version": "\(programVersion)", "database": "\(target)"])
         }
         await engine.run()

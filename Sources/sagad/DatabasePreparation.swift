@@ -38,9 +38,11 @@ struct DatabasePreparation {
     private func prepare(_ pool: PostgresPool) async throws {
         let end = ContinuousClock.now + connectTimeout.duration
         var isTold = false
+        // Why it isn't ready says more than that the time was over while it was asked again.
+        var reason: PostgresError?
         while true {
             do {
-                try await reach(pool, until: end)
+                try await reach(pool, until: end, after: reason)
                 try await migrate(pool)
                 try await checkRights(pool)
                 try await register(pool)
@@ -48,7 +50,9 @@ struct DatabasePreparation {
             } catch let error as PostgresError {
                 try Task.checkCancellation()
                 guard Self.isPassing(error) else { throw failure(error) }
+                let error = error.isReadOnly ? await explained(error, pool) : error
                 guard ContinuousClock.now < end else { throw failure(error, waited: connectTimeout.duration) }
+                reason = error
                 if !isTold {
                     logger.notice("the database isn't ready; tried again", metadata: ["reason": "\(error)"])
                     isTold = true
@@ -64,12 +68,32 @@ struct DatabasePreparation {
         error.kind == .connectionLost || error.isRetryable || error.isServerUnavailable || error.isReadOnly
     }
 
+    /// Of several hosts one takes no writes: which, and whether as a standby.
+    private func explained(_ error: PostgresError, _ pool: PostgresPool) async -> PostgresError {
+        let asked = try? await pool.withConnection { connection in
+            let result = try await connection.query("SELECT pg_is_in_recovery()", timeout: .seconds(1))
+            return (await connection.server(), try result.rows.first?.decode(0, as: Bool.self) ?? false)
+        }
+        guard case (let server?, let isStandby)? = asked else { return error }
+        var error = error
+        error.message =
+            isStandby
+            ? "\(server) is a standby and takes no writes; name the primary, or all hosts with "
+                + "target_session_attrs=read-write"
+            : "\(server) takes no writes: \(error.message)"
+        return error
+    }
+
     /// Asks until the server answers or the time is over.
     ///
     /// A server that refuses who asks is not asked again.
-    private func reach(_ pool: PostgresPool, until end: ContinuousClock.Instant) async throws {
+    ///
+    /// - Parameter failure: why it couldn't be used before.
+    private func reach(
+        _ pool: PostgresPool, until end: ContinuousClock.Instant, after failure: PostgresError?
+    ) async throws {
         // Why it couldn't connect says more than that the time was over while waiting to try again.
-        var reason: PostgresError?
+        var reason = failure
         while true {
             do throws(PostgresError) {
                 let left = ContinuousClock.now.duration(to: end)
@@ -80,8 +104,8 @@ struct DatabasePreparation {
                 if error.kind != .timeout { reason = error }
                 let isOver = error.kind == .timeout || ContinuousClock.now >= end
                 let isPassing = error.isRetryable || error.kind == .connectionLost
-                if isOver { throw failure(reason ?? error, waited: connectTimeout.duration) }
-                guard isPassing, !Self.lacksPassword(error) else { throw failure(error) }
+                if isOver { throw self.failure(reason ?? error, waited: connectTimeout.duration) }
+                guard isPassing, !Self.lacksPassword(error) else { throw self.failure(error) }
                 try await Task.sleep(for: .milliseconds(50))
             }
         }
@@ -100,7 +124,8 @@ struct DatabasePreparation {
         }
     }
 
-    /// A role that may look and steer may not run sagas; better told now than by every batch.
+    /// A role that may look and steer may not run sagas, and a standby takes no writes; better told now than by every
+    /// batch.
     private func checkRights(_ pool: PostgresPool) async throws {
         let result = try await pool.query(
             """
@@ -109,9 +134,12 @@ struct DatabasePreparation {
                 AND has_table_privilege('saga.state', 'UPDATE') AND has_table_privilege('saga.alert', 'INSERT')
                 AND has_table_privilege('saga.alert', 'DELETE')
             """)
-        guard let row = result.rows.first, try !row.decode(1, as: Bool.self) else { return }
-        throw StartFailure(
-            "the role \(try row.decode(0, as: String.self)) may not run sagas; connect as the owner of the schema saga")
+        guard let row = result.rows.first, try row.decode(1, as: Bool.self) else {
+            let role = try result.rows.first?.decode(0, as: String.self) ?? "?"
+            throw StartFailure("the role \(role) may not run sagas; connect as the owner of the schema saga")
+        }
+        // Where all is registered already nothing else would be written before the first lease.
+        _ = try await pool.query("DELETE FROM saga.daemon WHERE false")
     }
 
     private func register(_ pool: PostgresPool) async throws {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import Logging
 import SagaCore
 import SagaDatabase
@@ -73,6 +74,15 @@ struct Sagad: AsyncParsableCommand {
         )
     )
     var retain: DurationOption?
+
+    static func main() async {
+        do throws(UnreadableArguments) {
+            await main(try ProgramArguments.current())
+        } catch {
+            StandardError.write(line: "sagad: \(error)")
+            Glibc.exit(ExitStatus.usage)
+        }
+    }
 
     func validate() throws {
         guard (1...100_000).contains(concurrency) else { throw ValidationError("--concurrency is 1 to 100000") }

@@ -83,6 +83,48 @@ import Testing
         await test.remove()
     }
 
+    @Test func anOutageIsToldOnceAndEachAttemptToConnectForDebuggingAlone() async throws {
+        let postgres = TestPostgres()
+        let test = try await Installation.make(postgres: postgres)
+        let daemon = try await test.daemon(["--log-level", "debug"])
+        try await postgres.stop(mode: .immediate)
+        #expect(await daemon.waitForError("the database fails; tried again"))
+        #expect(await daemon.waitForError("can't connect to postgres"))
+        try await postgres.start()
+        let ending = await daemon.stop()
+        #expect(ending.status == 0, "\(ending.errors)")
+        let lines = ending.errors.split(separator: "\n")
+        #expect(lines.count { $0.contains("the database fails; tried again") } == 1, "\(ending.errors)")
+        #expect(lines.count { $0.contains("can't connect") && !$0.contains(" debug ") } == 0, "\(ending.errors)")
+        #expect(lines.count { $0.contains("unavailable(") } == 0, "\(ending.errors)")
+        try await postgres.stop(mode: .immediate)
+        await test.remove()
+    }
+
+    /// Also where nothing is left to be registered.
+    @Test(arguments: [false, true]) func aDaemonThatStartsAtAStandbySaysWhichServerIsOne(isRegistered: Bool)
+        async throws
+    {
+        let postgres = TestPostgres()
+        let test = try await Installation.make(postgres: postgres)
+        #expect(try await test.saga("migrate").status == 0)
+        if isRegistered { #expect(try await test.saga("apply", "sagas").status == 0) }
+        try await postgres.stop(mode: .fast)
+        let folder = try await postgres.directory()
+        try "".write(toFile: folder + "/data/standby.signal", atomically: false, encoding: .utf8)
+        try await postgres.start()
+        let run = try await TestProgram.run(
+            "sagad", ["--database", test.database, "--connect-timeout", "300ms"], environment: test.environment,
+            folder: test.folder)
+        #expect(run.status == 69)
+        #expect(
+            run.errors.split(separator: "\n").last.map(String.init)
+                == "sagad: the database at \(folder)/test_1 can't be used now: \(folder) is a standby and takes no writes; "
+                + "name the primary, or all hosts with target_session_attrs=read-write", "\(run.errors)")
+        try await postgres.stop(mode: .immediate)
+        await test.remove()
+    }
+
     @Test func aDaemonThatIsPausedBeyondItsLeaseWritesNothingAndComesBack() async throws {
         let test = try await Installation.make(hold: "2500ms")
         let zombie = try await test.daemon()

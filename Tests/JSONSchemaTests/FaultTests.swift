@@ -27,7 +27,7 @@ import Testing
         (
             #"{"type": "int", "anyOf": [], "minLength": -1, "multipleOf": 0, "enum": 3, "uniqueItems": 1}"#,
             [
-                "/type: there is no type `int` (there are string, number, integer, boolean, object, array, null)",
+                "/type: there is no type `int` (did you mean `integer`?)",
                 "/anyOf: `anyOf` needs a list of schemas, at least one",
                 "/minLength: `minLength` needs an integer from 0 up",
                 "/multipleOf: `multipleOf` needs a number above 0",

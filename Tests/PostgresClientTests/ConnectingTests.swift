@@ -141,6 +141,22 @@ import Testing
         }
     }
 
+    /// Given a server that is away, then who waits for the next attempt in vain hears why.
+    @Test func whoWaitsInVainHearsWhyNoConnectionIsThere() async throws {
+        try await withPool(on: "host=/nowhere user=u dbname=d") { pool in
+            let failure = try await postgresError { try await pool.query("SELECT 1") }
+            #expect(failure.kind == .connectFailed)
+            // Sooner or later a call's time is over before the next attempt, which is put off longer each time.
+            var error = failure
+            while error.kind == .connectFailed {
+                error = try await postgresError { try await pool.query("SELECT 1", timeout: .milliseconds(1)) }
+            }
+            #expect(error.kind == .timeout)
+            #expect(
+                error.message == "no connection was free within the timeout; the last attempt to connect: \(failure)")
+        }
+    }
+
     @Test func aPoolThatIsDroppedEndsItsSessions() async throws {
         let url = try await TestPostgres.shared.database()
         try await withPool(on: url) { observer in

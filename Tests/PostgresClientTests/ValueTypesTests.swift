@@ -60,8 +60,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("57P01", true), ("57P03", true), ("53300", true), ("25006", true), ("08P01", true), ("08006", true),
-        ("40001", false), ("42501", false), ("22023", false),
+        ("57P01", true), ("57P03", true), ("57P04", true), ("53100", true), ("53200", true), ("53300", true),
+        ("53400", true), ("58000", true), ("58030", true), ("25006", true), ("08P01", true), ("08006", true),
+        ("40001", false), ("42501", false), ("22023", false), ("57014", false), ("54000", false),
     ])
     func unavailableStates(state: String, isUnavailable: Bool) {
         #expect(PostgresError(.server(sqlState: state), "").isServerUnavailable == isUnavailable)

@@ -1,3 +1,4 @@
+import Foundation
 import PostgresClient
 import SagaCore
 import Testing
@@ -36,6 +37,13 @@ import Testing
     private func shown(_ run: Run) -> Run {
         let output = run.normalized.output.replacing(#/\d+ KiB/#, with: "SIZE").replacing(#/ +/#, with: " ")
         return Run(run.status, output.replacing(#/"bytes":\d+,/#, with: ""), error: run.normalized.error)
+    }
+
+    /// With `DAY` for the one on which it was dropped: today.
+    private func told(_ run: Run) -> Run {
+        Run(
+            run.status, run.output,
+            error: run.error.replacing(#/retention on \d{4}-\d\d-\d\d/#, with: "retention on DAY"))
     }
 
     @Test func saysWhatItWouldDropAndWhatPinsTheRest() async throws {
@@ -80,19 +88,19 @@ import Testing
 
         let id = started.output.dropLast()
         #expect(
-            try await program.run("status", "order-42")
+            told(try await program.run("status", "order-42"))
                 == Run(
                     1,
                     error:
                         "saga: the saga of key \"order-42\" (\(id), started 2020-01-01T08:00:00.125Z) has ended, and "
-                        + "its history was dropped by retention\n"))
+                        + "its history was dropped by retention on DAY\n"))
         #expect(
-            try await program.run("events", String(id))
+            told(try await program.run("events", String(id)))
                 == Run(
                     1,
                     error:
                         "saga: no saga has the id \(id) any more: all that were started on 2020-01-01 have ended, and "
-                        + "their histories were dropped by retention\n"))
+                        + "their histories were dropped by retention on DAY\n"))
         #expect(
             try await program.run("status", "order-43")
                 == Run(1, error: "saga: no saga has the id or key \"order-43\"\n"))
@@ -101,6 +109,52 @@ import Testing
             try await program.run("status", never) == Run(1, error: "saga: no saga has the id or key \"\(never)\"\n"))
         // Started again, it is known and doesn't run.
         #expect(try await program.run("start", "order", "--key", "order-42") == started)
+        await program.remove()
+    }
+
+    @Test func everyCallTellsThatASagaWasDropped() async throws {
+        let program = try await program()
+        let started = try await program.run("start", "order", "--key", "order-42")
+        let id = String(started.output.dropLast())
+        #expect(try await program.run("prune").status == 0)
+        let byKey =
+            "saga: the saga of key \"order-42\" (\(id), started 2020-01-01T08:00:00.125Z) has ended, and its history was "
+            + "dropped by retention on DAY\n"
+        let byID =
+            "saga: no saga has the id \(id) any more: all that were started on 2020-01-01 have ended, and their histories "
+            + "were dropped by retention on DAY\n"
+        for call in [
+            ["status"], ["events"], ["events", "--follow"], ["watch"], ["graph"], ["graph", "--as", "svg"],
+            ["pause"], ["resume"], ["retry"], ["cancel", "--reason", "r"], ["compensate", "--reason", "r"],
+            ["terminate", "--reason", "r"], ["resolve", "charge", "--done", "--reason", "r"],
+        ] {
+            for (name, error) in [("order-42", byKey), (id, byID)] {
+                let run = try program.start([call[0], name] + call.dropFirst(), input: nil)
+                let ending = told(await run.ending())
+                #expect(ending == Run(1, error: error), "\(call) \(name)")
+            }
+        }
+        // Its key is known, so nothing is started; there is nothing to wait for either.
+        #expect(
+            told(try await program.run("start", "order", "--key", "order-42", "--wait"))
+                == Run(1, started.output, error: byKey))
+        #expect(
+            told(try await program.run("start", "order", "--key", "order-42", "--wait", "--format", "json"))
+                == Run(1, error: byKey))
+        await program.remove()
+    }
+
+    /// The schema of today says nothing of what was started in its time.
+    @Test func aDroppedSagasKeyIsKnownWhateverTheSchemaIsByNow() async throws {
+        let program = try await program()
+        #expect(try await program.run("prune").status == 0)
+        try program.write(
+            Fixtures.order.replacingOccurrences(
+                of: #"{"saga": "order","#, with: #"{"saga": "order", "input": {"required": ["n"]},"#),
+            to: "sagas/order.json")
+        #expect(try await program.run("apply", "sagas").status == 0)
+        #expect(try await program.run("start", "order", "--key", "order-43").status == 1)
+        #expect(try await program.run("start", "order", "--key", "order-42").normalized == Run(0, "ID1\n"))
         await program.remove()
     }
 

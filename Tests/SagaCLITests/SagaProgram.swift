@@ -42,8 +42,8 @@ struct SagaProgram {
     let pool: PostgresPool
 
     /// Makes a database, migrated unless said otherwise, and a folder with the definitions of the fixtures.
-    static func make(isMigrated: Bool = true) async throws -> SagaProgram {
-        let database = try await TestPostgres.shared.database()
+    static func make(isMigrated: Bool = true, on postgres: TestPostgres = .shared) async throws -> SagaProgram {
+        let database = try await postgres.database()
         let folder = NSTemporaryDirectory() + "saga-cli-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder + "/sagas", withIntermediateDirectories: true)
         let pool = PostgresPool(
@@ -64,8 +64,8 @@ struct SagaProgram {
     }
 
     /// Makes a database that knows the definitions of the fixtures.
-    static func withDefinitions() async throws -> SagaProgram {
-        let program = try await make()
+    static func withDefinitions(on postgres: TestPostgres = .shared) async throws -> SagaProgram {
+        let program = try await make(on: postgres)
         let run = try await program.run("apply", "sagas")
         guard run.status == 0 else { throw Fixtures.Broken(reason: run.error) }
         return program

@@ -51,9 +51,6 @@ struct Decider {
         case .answered(let operation, let attempt, let answer):
             guard case .running(attempt, _) = state[operation].phase else { return }
             record(answer, of: operation, attempt: attempt)
-        case .deferred(let operation, let until, let reason):
-            guard state[operation].dueAt != nil || state[operation].phase == .idle else { return }
-            emit(.deferred(operation, until: until.roundedUpToMilliseconds, reason: reason))
         }
         settle()
     }

@@ -6,8 +6,6 @@ public enum SagaInput: Sendable, Hashable {
     case takenUp(ownCalls: Set<OperationReference>)
     /// An attempt ended.
     case answered(OperationReference, attempt: Int, Answer)
-    /// The service of a waiting operation takes no call before `until`.
-    case deferred(OperationReference, until: Instant, reason: String)
 }
 
 /// What follows from an input: the events to commit, and what may be done once they are.

@@ -19,13 +19,13 @@ public struct BenchDatabase: Sendable {
 
     /// Whether anybody has brought in the schema yet.
     public func hasSchema() async throws(PostgresError) -> Bool {
-        let result = try await pool.query("SELECT to_regclass('saga.state') IS NOT NULL", timeout: timeout)
+        let result = try await pool.read("SELECT to_regclass('saga.state') IS NOT NULL", timeout: timeout)
         return try result.rows.first?.decode(0) ?? false
     }
 
     /// The name of a definition other than `saga` that there is a saga of; nil when there is none.
     public func otherSaga(than saga: String) async throws(PostgresError) -> String? {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT (SELECT d.saga FROM saga.definition d WHERE d.id = s.definition_id) FROM saga.state s
             WHERE s.definition_id <> ALL (ARRAY(SELECT id FROM saga.definition WHERE saga = $1)) LIMIT 1
@@ -39,7 +39,7 @@ public struct BenchDatabase: Sendable {
 
     /// Whether any saga hasn't ended; the index of work holds no others.
     public func hasUnendedSaga() async throws(PostgresError) -> Bool {
-        let result = try await pool.query(
+        let result = try await pool.read(
             "SELECT EXISTS (SELECT FROM saga.state WHERE owner IS NOT NULL OR due_at IS NOT NULL)",
             timeout: timeout
         )
@@ -54,7 +54,7 @@ public struct BenchDatabase: Sendable {
 
     /// The daemons that there are to run sagas, in the order in which they came.
     public func liveDaemons() async throws(PostgresError) -> [LiveDaemon] {
-        let result = try await pool.query(
+        let result = try await pool.read(
             "SELECT host, pid FROM saga.daemon WHERE lease_until >= clock_timestamp() ORDER BY id",
             timeout: timeout
         )
@@ -92,7 +92,7 @@ public struct BenchDatabase: Sendable {
     }
 
     public func server() async throws(PostgresError) -> Server {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync'),
                 current_database()::text, pg_backend_pid(), inet_server_addr() IS NOT DISTINCT FROM inet_client_addr()
@@ -124,7 +124,7 @@ public struct BenchDatabase: Sendable {
     }
 
     public func counters() async throws(PostgresError) -> Counters {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT clock_timestamp(), pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint,
                 pg_snapshot_xmax(pg_current_snapshot())::text::bigint
@@ -173,7 +173,7 @@ public struct BenchDatabase: Sendable {
 
     /// How many of the sagas have ended or wait for a person.
     public func countOver(_ ids: ArraySlice<SagaID>) async throws(PostgresError) -> Int {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT count(*) FROM saga.state
             WHERE id = ANY ($1) AND (ended_at IS NOT NULL OR status = 4 OR unreadable IS NOT NULL)
@@ -204,7 +204,7 @@ public struct BenchDatabase: Sendable {
 
     /// How the sagas ended, by id; one that isn't there is left out.
     public func ends(of ids: ArraySlice<SagaID>) async throws(PostgresError) -> [End] {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT s.id, CASE WHEN s.unreadable IS NULL THEN s.status ELSE 4::smallint END, s.started_at, s.ended_at,
                 (SELECT count(*) FROM saga.event e WHERE e.saga_id = s.id)

@@ -42,12 +42,17 @@ public struct BreakerDesk: Sendable {
     }
 
     /// Every service, or those of one name, by name and URL.
+    ///
+    /// Who waits is counted for all services at once: one by one each would look into every partition.
     public func records(named name: String? = nil, url: String? = nil) async throws(PostgresError) -> [Record] {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
-            SELECT s.id, s.version, s.settings, s.document, s.name, s.url, clock_timestamp(),
-                (SELECT count(*) FROM saga.state w WHERE w.waits_for = s.id AND w.due_at IS NOT NULL)
-            FROM saga.service s WHERE ($1::text IS NULL OR s.name = $1) AND ($2::text IS NULL OR s.url = $2)
+            SELECT s.id, s.version, s.settings, s.document, s.name, s.url, clock_timestamp(), coalesce(w.sagas, 0)
+            FROM saga.service s LEFT JOIN (
+                SELECT waits_for, count(*) AS sagas FROM saga.state
+                WHERE waits_for IS NOT NULL AND due_at IS NOT NULL GROUP BY waits_for
+            ) w ON w.waits_for = s.id
+            WHERE ($1::text IS NULL OR s.name = $1) AND ($2::text IS NULL OR s.url = $2)
             ORDER BY s.name, s.url
             """, [.text(name), .text(url)], timeout: timeout)
         var records: [Record] = []
@@ -100,7 +105,7 @@ public struct BreakerDesk: Sendable {
     public func events(named name: String?, url: String? = nil, limit: Int = 1_000) async throws(PostgresError)
         -> [RecordedBreakerEvent]
     {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT * FROM (
                 SELECT s.name, s.url, s.id, e.sequence, e.type, e.at, e.data

@@ -36,7 +36,7 @@ public struct DefinitionRegistry: Sendable {
         _ definitions: [(definition: Definition, document: [UInt8])],
         activate: Bool
     ) async throws(PostgresError) -> (changes: [Change], changedServices: [Service]) {
-        let clock = try await pool.query("SELECT clock_timestamp()", timeout: timeout)
+        let clock = try await pool.read("SELECT clock_timestamp()", timeout: timeout)
         let now = Instant(
             try clock.rows.first?.decode(0, as: PostgresTimestamp.self) ?? PostgresTimestamp(microsecondsSince1970: 0))
         // Two definitions may name one service; in a constant order no two applies wait for each other.
@@ -92,7 +92,7 @@ public struct DefinitionRegistry: Sendable {
 
     /// The text of the version of `saga` that a start takes; nil when there is no such saga.
     public func document(of saga: String) async throws(PostgresError) -> [UInt8]? {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT d.document FROM saga.current_definition c JOIN saga.definition d ON d.id = c.definition_id
             WHERE c.saga = $1
@@ -105,7 +105,7 @@ public struct DefinitionRegistry: Sendable {
 
     /// The texts of all versions that a start takes, by name.
     public func documents() async throws(PostgresError) -> [[UInt8]] {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT d.document FROM saga.current_definition c JOIN saga.definition d ON d.id = c.definition_id
             ORDER BY c.saga
@@ -119,7 +119,7 @@ public struct DefinitionRegistry: Sendable {
 
     /// The names of all sagas that can be started, sorted.
     public func names() async throws(PostgresError) -> [String] {
-        let result = try await pool.query("SELECT saga FROM saga.current_definition ORDER BY saga", timeout: timeout)
+        let result = try await pool.read("SELECT saga FROM saga.current_definition ORDER BY saga", timeout: timeout)
         var names: [String] = []
         for row in result.rows { names.append(try row.decode(0)) }
         return names

@@ -53,7 +53,7 @@ extension SagaReader {
     /// Throws `PostgresError`, as all do here.
     public func survey(_ filter: SagaFilter, sample: Int) async throws(PostgresError) -> FoundSagas {
         let conditions = SagaConditions(filter)
-        let result = try await pool.query(
+        let result = try await pool.read(
             "SELECT count(*), max(s.id::text) FROM saga.state s WHERE \(conditions.text)", conditions.parameters,
             timeout: timeout)
         guard let row = result.rows.first, let last = try row.decode(1, as: String?.self).flatMap({ SagaID($0) })
@@ -109,9 +109,8 @@ extension SagaReader {
         let (step, error) = ("$\(parameters.count - 1)", "$\(parameters.count)")
         // Materialized, so that the planner can neither reckon that almost nothing fits and look at all sagas first, nor
         // read a history twice.
-        let results = try await pool.pipeline(
+        let results = try await pool.read(
             [
-                SagaReader.withoutJIT,
                 PostgresStatement(
                     """
                     WITH candidate AS MATERIALIZED (
@@ -126,11 +125,11 @@ extension SagaReader {
                         AND (\(error)::text IS NULL OR m.failure ->> 'error' = \(error))
                     ORDER BY m.id \(order.rawValue)
                     """,
-                    parameters),
+                    parameters)
             ],
             timeout: timeout
         )
-        let rows = results[1].rows
+        let rows = results[0].rows
         guard let row = rows.first else { return SagaPage(sagas: [], last: nil) }
         let isFull = try row.decode(0, as: Int.self) >= size
         let last = try row.decode(order == .oldestFirst ? 2 : 1, as: String?.self)

@@ -11,9 +11,8 @@ extension SagaReader {
         if filter.looksAtFailure {
             conditions.add("s.id = ANY ($)", .uuidArray(try await newest(filter).map(\.uuid)))
         }
-        let results = try await pool.pipeline(
+        let results = try await pool.read(
             [
-                Self.withoutJIT,
                 PostgresStatement(
                     """
                     SELECT v.id, v.saga, v.version, v.key, v.status, v.paused, v.input, v.output, v.failure ->> 'step',
@@ -30,9 +29,9 @@ extension SagaReader {
             timeout: timeout
         )
         var sagas: [StatusDocument] = []
-        sagas.reserveCapacity(results[1].rows.count)
-        for row in results[1].rows { sagas.append(try Self.document(row)) }
-        let now = try results[2].rows.first?.decode(0, as: PostgresTimestamp.self)
+        sagas.reserveCapacity(results[0].rows.count)
+        for row in results[0].rows { sagas.append(try Self.document(row)) }
+        let now = try results[1].rows.first?.decode(0, as: PostgresTimestamp.self)
         return (sagas, now.map(Instant.init) ?? Instant(microseconds: 0))
     }
 

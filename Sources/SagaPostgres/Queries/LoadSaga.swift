@@ -6,7 +6,7 @@ extension SagaReader {
     /// A saga with its definition and all its events; nil when there is none of this id.
     public func load(_ id: SagaID) async throws(PostgresError) -> SagaRecord? {
         // The row first: events that come between the two are seen, and a row never claims more than its events.
-        let results = try await pool.pipeline(
+        let results = try await pool.read(
             [
                 PostgresStatement(
                     """

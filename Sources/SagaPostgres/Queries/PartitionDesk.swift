@@ -49,7 +49,7 @@ public struct PartitionDesk: Sendable {
 
     /// The partitions in which no saga was started less than `age` ago, the oldest first.
     public func aged(_ age: TimeSpan) async throws(PostgresError) -> [AgedPartition] {
-        let result = try await pool.query(
+        let result = try await pool.read(
             """
             SELECT partition, sagas, pinning, unended, bytes, oldest, oldest_status, oldest_ended_at
             FROM saga.retention($1 * interval '1 us')

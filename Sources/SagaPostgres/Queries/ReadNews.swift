@@ -7,7 +7,7 @@ extension SagaReader {
     ///
     /// - Returns: nil when the saga is no longer there.
     public func refreshed(_ record: SagaRecord) async throws(PostgresError) -> SagaRecord? {
-        let results = try await pool.pipeline(
+        let results = try await pool.read(
             [
                 PostgresStatement(
                     "SELECT status, paused, ended_at, unreadable, clock_timestamp() FROM saga.state WHERE id = $1",

@@ -5,9 +5,8 @@ extension SagaReader {
     /// The whole installation at a glance, and the database's clock.
     public func overview() async throws(PostgresError) -> (overview: Overview, readAt: Instant) {
         let stuck = SagaConditions(SagaFilter(statuses: [.stuck]))
-        let results = try await pool.pipeline(
+        let results = try await pool.read(
             [
-                Self.withoutJIT,
                 PostgresStatement(
                     """
                     SELECT CASE WHEN unreadable IS NULL OR ended_at IS NOT NULL THEN status ELSE 4::smallint END,
@@ -41,21 +40,21 @@ extension SagaReader {
             timeout: timeout
         )
         var counts: [SagaStatus: Int] = [:]
-        for row in results[1].rows { counts[try SagaStatus(code: try row.decode(0))] = try row.decode(1) }
-        let now = try results[5].rows.first?.decode(0, as: PostgresTimestamp.self)
+        for row in results[0].rows { counts[try SagaStatus(code: try row.decode(0))] = try row.decode(1) }
+        let now = try results[4].rows.first?.decode(0, as: PostgresTimestamp.self)
         let overview = Overview(
             sagas: counts,
-            attention: try Self.attention(results[2].rows),
-            oldestDue: try await oldestDue(results[3].rows.first),
-            daemons: try Self.daemons(results[4].rows),
-            breakers: try Self.breakers(results[6].rows)
+            attention: try Self.attention(results[1].rows),
+            oldestDue: try await oldestDue(results[2].rows.first),
+            daemons: try Self.daemons(results[3].rows),
+            breakers: try Self.breakers(results[5].rows)
         )
         return (overview, now.map(Instant.init) ?? Instant(microseconds: 0))
     }
 
     /// Whether any daemon's lease still runs.
     public func hasLiveDaemon() async throws(PostgresError) -> Bool {
-        let result = try await pool.query(
+        let result = try await pool.read(
             "SELECT EXISTS (SELECT FROM saga.daemon WHERE lease_until >= clock_timestamp())",
             timeout: timeout
         )

@@ -14,10 +14,6 @@ public struct SagaReader: Sendable {
         self.pool = pool
         self.timeout = timeout
     }
-
-    /// Goes before a statement on many histories, in its pipeline, which is one transaction: compiling it takes the
-    /// server half a second, and running it a few milliseconds.
-    static let withoutJIT = PostgresStatement("SELECT set_config('jit', 'off', true)")
 }
 
 extension StoredEvent {

@@ -58,7 +58,7 @@ public struct SagaStarter: Sendable {
     ///
     /// - Throws: `PostgresError`.
     public func inputSchema(of saga: String) async throws(PostgresError) -> [UInt8]? {
-        let result = try await pool.query("SELECT saga.input_schema($1)", [.text(saga)], timeout: timeout)
+        let result = try await pool.read("SELECT saga.input_schema($1)", [.text(saga)], timeout: timeout)
         return try result.rows.first?.decode(0, as: [UInt8]?.self)
     }
 
@@ -69,7 +69,7 @@ public struct SagaStarter: Sendable {
     /// - Throws: `PostgresError`.
     public func version(of started: Started) async throws(PostgresError) -> String? {
         guard let definition = started.definition else { return nil }
-        let result = try await pool.query(
+        let result = try await pool.read(
             "SELECT left(encode(digest, 'hex'), 12) FROM saga.definition WHERE id = $1",
             [.int4(definition)],
             timeout: timeout

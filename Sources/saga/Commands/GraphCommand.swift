@@ -57,6 +57,7 @@ struct GraphCommand: AsyncParsableCommand {
 
     private func graphOfSaga(_ reader: SagaReader) async throws -> String {
         guard let id = try await reader.find(subject), let record = try await reader.load(id) else {
+            if let dropped = try await reader.dropped(subject) { throw CommandFailure(dropped, named: subject) }
             throw CommandFailure("nothing is named \"\(subject)\": no file, no definition, no saga's id or key")
         }
         switch record.read() {

@@ -38,7 +38,7 @@ struct StartCommand: AsyncParsableCommand {
                 return ExitStatus.done
             }
             if !format.isJSON { Output.line(started.id.description) }
-            let end = try await waitForEnd(of: started.id, pool)
+            let end = try await waitForEnd(of: started, pool)
             if format.isJSON { Output.json(end.json) }
             return SagaWaiter.exitStatus(end.status)
         }
@@ -51,8 +51,14 @@ struct StartCommand: AsyncParsableCommand {
             let faults = InputSchema(json)?.faults(of: input), !faults.isEmpty
         else { return }
         // A known key gives the id of the saga that was started with it, whatever the schema is by now.
-        if let key, (try? await SagaReader(pool: pool).find(key)) != nil { return }
+        if let key, await isKnown(key, SagaReader(pool: pool)) { return }
         try InputFaults.refuse(faults, schemaOf: name)
+    }
+
+    /// Whether a saga was started with the key, be its history dropped or not.
+    private func isKnown(_ key: String, _ reader: SagaReader) async -> Bool {
+        if (try? await reader.find(key)) != nil { return true }
+        return (try? await reader.dropped(key)) != nil
     }
 
     private func inputSchema(_ pool: PostgresPool) async throws -> [UInt8]? {
@@ -83,13 +89,17 @@ struct StartCommand: AsyncParsableCommand {
     }
 
     /// Whatever ends the waiting, the saga goes on, and its id isn't lost.
-    private func waitForEnd(of id: SagaID, _ pool: PostgresPool) async throws -> StatusDocument {
+    private func waitForEnd(of started: SagaStarter.Started, _ pool: PostgresPool) async throws -> StatusDocument {
+        let reader = SagaReader(pool: pool)
         do {
-            return try await SagaWaiter(reader: SagaReader(pool: pool)).wait(for: id)
+            return try await SagaWaiter(reader: reader).wait(for: started.id)
         } catch {
+            if let key, !started.isNew, let dropped = try? await reader.dropped(key) {
+                throw CommandFailure(dropped, named: key)
+            }
             guard let failure = CommandFailure(error) else { throw error }
             throw CommandFailure(
-                "saga \(id) is started, but can't be followed: \(failure.message)",
+                "saga \(started.id) is started, but can't be followed: \(failure.message)",
                 status: failure.status
             )
         }

@@ -21,7 +21,9 @@ struct CommandFailure: Error, Hashable {
         case let error as PostgresError: self.init(database: error)
         case let error as EmbeddedClusterError: self.init(error.description, status: ExitStatus.unavailable)
         case let error as DatabaseLocationError: self.init(error.description, status: ExitStatus.usage)
-        case MigrationError.failed(_, _, let cause) where cause.isConnectionFailure: self.init(database: cause)
+        case MigrationError.failed(_, _, let cause) where cause.isConnectionFailure || cause.isServerUnavailable:
+            self.init(database: cause)
+        case let error as UnreadableArguments: self.init(error.description, status: ExitStatus.usage)
         case let error as MigrationError: self.init(error.description)
         case let error as SagaOperator.Failure: self.init(error)
         default: return nil

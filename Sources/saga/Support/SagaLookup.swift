@@ -8,7 +8,7 @@ extension SagaReader {
     /// - Throws: `CommandFailure` when there is none, `PostgresError`.
     func require(_ idOrKey: String) async throws -> SagaID {
         if let id = try await find(idOrKey) { return id }
-        if let dropped = try await dropped(idOrKey) { throw Self.failure(dropped, idOrKey) }
+        if let dropped = try await dropped(idOrKey) { throw CommandFailure(dropped, named: idOrKey) }
         throw CommandFailure("no saga has the id or key \"\(idOrKey)\"")
     }
 
@@ -21,16 +21,22 @@ extension SagaReader {
         }
         return record
     }
+}
 
+extension CommandFailure {
     /// What only a key or the time in an id still tells.
-    private static func failure(_ dropped: DroppedSaga, _ idOrKey: String) -> CommandFailure {
-        if SagaID(idOrKey) == nil {
-            return CommandFailure(
+    ///
+    /// - Parameter idOrKey: as the user named it.
+    init(_ dropped: DroppedSaga, named idOrKey: String) {
+        let day = dropped.droppedAt.map { " on \($0.text.prefix(10))" } ?? ""
+        guard SagaID(idOrKey) != nil else {
+            self.init(
                 "the saga of key \"\(idOrKey)\" (\(dropped.id), started \(dropped.startedAt.text)) has ended, and its "
-                    + "history was dropped by retention")
+                    + "history was dropped by retention\(day)")
+            return
         }
-        return CommandFailure(
+        self.init(
             "no saga has the id \(dropped.id) any more: all that were started on \(dropped.startedAt.text.prefix(10)) "
-                + "have ended, and their histories were dropped by retention")
+                + "have ended, and their histories were dropped by retention\(day)")
     }
 }

@@ -127,16 +127,6 @@ import Testing
         #expect(resumed.calls.map { saga.words($0) } == ["b #1"])
     }
 
-    @Test func aServiceThatTakesNoCallDefersWithoutSpendingAnAttempt() {
-        var saga = Specification(definition([step("a")]))
-        saga.when(
-            .deferred(OperationReference(step: 0, side: .action), until: at(9), reason: "circuit open"), at: 1,
-            then: ["defer a until 00:09.000Z"])
-        #expect(saga.state.status(ofStep: 0) == .deferred)
-        #expect(saga.state.steps[0].action.attempts == 0)
-        saga.when(.proceed, at: 9, then: ["begin a #1"], calls: ["a #1"])
-    }
-
     @Test func anInputThatBreaksTheSchemaEndsThePendingSaga() throws {
         let schema = try #require(
             InputSchema(try JSON.parse(#"{"required": ["a", "b"], "properties": {"c": {"type": "string"}}}"#)))

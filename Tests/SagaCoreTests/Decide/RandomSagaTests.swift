@@ -141,12 +141,20 @@ private struct RandomRun {
                 retry: noJitter(attempts: Int.random(in: 1...3, using: &random)),
                 compensation: index < pivot || pivot < 0 ? Int.random(in: 0..<5, using: &random) > 0 : false,
                 compensateWhen: CompensateWhen.allCases.randomElement(using: &random)!, pivot: index == pivot,
-                action: Int.random(in: 0..<8, using: &random) == 0 ? Operation.Kind.pass(.constant(.null)) : .noop)
+                action: Int.random(in: 0..<8, using: &random) == 0 ? .pass(.constant(.null)) : randomCall(&random),
+                compensationKind: randomCall(&random))
         }
         return SagaCoreTests.definition(
             steps, deadline: Int.random(in: 0..<4, using: &random) == 0 ? .seconds(30) : nil,
             onCompensationFailure: Bool.random(using: &random) ? .halt : .continue)
     }
+
+    /// To a service that can hold it back, or to none.
+    private static func randomCall(_ random: inout SeededGenerator) -> Operation.Kind {
+        Bool.random(using: &random) ? serviceCall : .noop
+    }
+
+    private static let serviceCall = call(body: "x")
 
     /// Plays fate until the saga has ended, helping it out whenever it is stuck.
     mutating func toTheEnd() {
@@ -192,7 +200,7 @@ private struct RandomRun {
         switch Int.random(in: 0..<8, using: &random) {
         case 0: take(.proceed)
         case 1: take(.takenUp(ownCalls: [operation]))
-        case 2: take(.deferred(operation, until: at(clock + 1), reason: "x"))
+        case 2: take(.proceed, admission: .deferred(until: at(clock + 1), reason: "x"))
         case 3: take(.takenUp(ownCalls: []))
         case 4: command([.cancel, .pause, .resume, .retry, .terminate, .compensate].randomElement(using: &random)!)
         case 5:
@@ -223,8 +231,10 @@ private struct RandomRun {
         return Bool.random(using: &random) ? .failed(refusal) : .unknown(refusal)
     }
 
-    private mutating func take(_ input: SagaInput) {
-        let decision = decide(state, input, now: at(clock), definition: definition)
+    /// - Parameter admission: what the services say; nil lets every call out.
+    private mutating func take(_ input: SagaInput, admission: Admission? = nil) {
+        let admit: Admit? = admission.map { admission in { _, _, _ in admission } }
+        let decision = decide(state, input, now: at(clock), definition: definition, admit: admit)
         for call in decision.calls where call.operation.side == .compensation {
             // Between the decision to undo and the action's end there is never a call of the saga's actions in flight.
             #expect(!state.steps.contains { $0.action.isRunning } || isAnswer(input), "seed \(seed)")
@@ -246,7 +256,7 @@ private struct RandomRun {
     private func isAnswer(_ input: SagaInput) -> Bool {
         switch input {
         case .answered, .takenUp: true
-        case .proceed, .deferred: false
+        case .proceed: false
         }
     }
 

@@ -1,3 +1,5 @@
+import JSON
+
 /// What was probably meant by a key that isn't one: a misspelt one, one that belongs elsewhere, or another
 /// orchestrator's word for it.
 struct KeyHint {

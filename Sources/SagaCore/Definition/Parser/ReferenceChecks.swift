@@ -1,4 +1,5 @@
 import CEL
+import JSON
 
 /// Checks what expressions read against the steps and their order.
 struct ReferenceChecks {

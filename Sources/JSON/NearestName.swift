@@ -1,7 +1,9 @@
-/// Finds what was probably meant by a misspelt name.
-enum NearestName {
+/// Finds what was probably meant by a misspelt name: a key, a keyword, a step, a function.
+///
+/// It stands here because whatever reads documents and the language in them needs it, and all of that stands on `JSON`.
+package enum NearestName {
     /// A hint for a message, such as "did you mean `retry`?"; nil when nothing is near.
-    static func hint(_ name: String, among candidates: some Sequence<String>) -> String? {
+    package static func hint(_ name: String, among candidates: some Sequence<String>) -> String? {
         nearest(to: name, among: candidates).map { "did you mean `\($0)`?" }
     }
 
@@ -9,7 +11,7 @@ enum NearestName {
     ///
     /// Near is at most a third of the longer name in edits, and not more than `mostEdits`, or a name of which `name` is
     /// the beginning.
-    static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
+    package static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().utf8.prefix(longest + 1))
         guard !wanted.isEmpty, wanted.count <= longest else { return nil }
         var best: (distance: Int, candidate: String)?
@@ -35,7 +37,7 @@ enum NearestName {
     /// (optimal string alignment distance); nil when they are more than `limit`.
     ///
     /// Only the band of the table is filled in which a distance can be within the limit (Ukkonen, 1985).
-    static func edits(_ left: [UInt8], _ right: [UInt8], atMost limit: Int) -> Int? {
+    package static func edits(_ left: [UInt8], _ right: [UInt8], atMost limit: Int) -> Int? {
         guard abs(left.count - right.count) <= limit else { return nil }
         let beyond = limit + 1
         var beforeLast: [Int] = []
