@@ -583,6 +583,7 @@ COMMENT ON FUNCTION saga.check_label(p_what text, p_label text) IS 'SQLSTATE 220
 
 CREATE FUNCTION saga.claim(daemon integer, most bigint, own_most bigint) RETURNS SETOF uuid
     LANGUAGE plpgsql
+    SET jit TO 'off'
     AS $$
 BEGIN
     RETURN QUERY SELECT c.id FROM saga.claim(daemon, most, own_most, true) c;

@@ -195,7 +195,7 @@ COMMENT ON FUNCTION saga.claim(integer, bigint, bigint, boolean) IS
 
 -- As daemons of before 014 call it.
 CREATE OR REPLACE FUNCTION saga.claim(daemon integer, most bigint, own_most bigint) RETURNS SETOF uuid
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SET jit = off AS $$
 BEGIN
     RETURN QUERY SELECT c.id FROM saga.claim(daemon, most, own_most, true) c;
 END
