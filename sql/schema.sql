@@ -2440,10 +2440,7 @@ CREATE TABLE saga.key (
     input_hash bigint NOT NULL,
     saga_id uuid NOT NULL,
     key text NOT NULL COLLATE pg_catalog."C",
-    saga text NOT NULL COLLATE pg_catalog."C",
-    CONSTRAINT key_length CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 255))),
-    CONSTRAINT key_no_control_characters CHECK ((key !~ '[\u0001-\u001f\u007f-\u009f]'::text)),
-    CONSTRAINT key_not_uuid CHECK ((key !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text))
+    saga text NOT NULL COLLATE pg_catalog."C"
 );
 
 --

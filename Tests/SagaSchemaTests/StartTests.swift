@@ -222,7 +222,8 @@ import Testing
             _ = try await fixture.pool.query(
                 """
                 SELECT saga.start('order', to_json(repeat('x', 1048574)), repeat('k', 255)),
-                    saga.start('order', repeat('[', 100) || repeat(']', 100))
+                    saga.start('order', repeat('[', 100) || repeat(']', 100),
+                        key => '018f4e5a-0000-7000-8000-00000000000Ax')
                 """
             )
 

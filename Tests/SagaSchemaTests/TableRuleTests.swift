@@ -53,10 +53,6 @@ import Testing
         ("state_work_until_ended", state("2, NULL, NULL, NULL")),
         ("state_work_until_ended", state("6, 1, NULL, now()")),
         ("state_work_until_ended", state("6, NULL, now(), now()")),
-        ("key_length", key("''")),
-        ("key_length", key("repeat('k', 256)")),
-        ("key_no_control_characters", key(#"E'a\u007f'"#)),
-        ("key_not_uuid", key("'018f4e5a-0000-7000-8000-00000000000A'")),
         ("definition_saga_form", definition("'1st', sha256('x'), '{}'")),
         ("definition_saga_form", definition("repeat('x', 64), sha256('x'), '{}'")),
         ("definition_digest_length", definition("'order', 'short', '{}'")),
@@ -80,7 +76,6 @@ import Testing
                 Self.state("1, NULL, now(), NULL"), Self.state("4, NULL, 'infinity', NULL"),
                 Self.state("2, 1, NULL, NULL"), Self.state("3, 1, now(), NULL"),
                 Self.state("7, NULL, NULL, now()"), Self.event("1, NULL, 1"), Self.event("2, 1, 23"),
-                Self.key("repeat('k', 255)"), Self.key("'018f4e5a-0000-7000-8000-00000000000Ax'"),
                 Self.definition("'a' || repeat('-', 62), sha256('x'), '{}'"),
             ]
             for sql in allowed { #expect(try await fixture.refusal(sql) == nil, "\(sql)") }
@@ -130,10 +125,6 @@ import Testing
 
     private static func event(_ values: String) -> String {
         "INSERT INTO saga.event (saga_id, at, sequence, cause, type) VALUES (saga.new_id(), now(), \(values))"
-    }
-
-    private static func key(_ value: String) -> String {
-        "INSERT INTO saga.key (saga_id, input_hash, saga, key) VALUES (saga.new_id(), 1, 'order', \(value))"
     }
 
     private static func definition(_ values: String) -> String {

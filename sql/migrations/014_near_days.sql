@@ -9,14 +9,14 @@ BEGIN
     FOR n IN 1..300 LOOP
         BEGIN
             PERFORM set_config('lock_timeout', '200ms', true);
-            LOCK TABLE saga.state, saga.event IN ACCESS EXCLUSIVE MODE;
+            LOCK TABLE saga.key, saga.state, saga.event IN ACCESS EXCLUSIVE MODE;
             PERFORM set_config('lock_timeout', v_timeout, true);
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
             PERFORM pg_sleep(0.05);
         END;
     END LOOP;
-    RAISE EXCEPTION 'somebody holds saga.state or saga.event for long'
+    RAISE EXCEPTION 'somebody holds saga.key, saga.state or saga.event for long'
         USING ERRCODE = 'lock_not_available', HINT = 'Look for them in pg_locks, and migrate again.';
 END
 $$;
@@ -28,6 +28,9 @@ ALTER TABLE saga.state DROP CONSTRAINT state_status_known, DROP CONSTRAINT state
     DROP CONSTRAINT state_waits_whole;
 ALTER TABLE saga.event DROP CONSTRAINT event_sequence_positive, DROP CONSTRAINT event_cause_earlier,
     DROP CONSTRAINT event_type_known;
+-- saga.accept, which alone writes keys, has said the same before, and to the caller in plain words.
+ALTER TABLE saga.key DROP CONSTRAINT key_length, DROP CONSTRAINT key_no_control_characters,
+    DROP CONSTRAINT key_not_uuid;
 
 COMMENT ON COLUMN saga.event.sequence IS '1, 2, 3 and so on within the saga, without gaps: what else is never read.';
 COMMENT ON COLUMN saga.event.cause IS 'The sequence of the earlier event of this saga that led to this one.';
