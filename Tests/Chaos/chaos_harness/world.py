@@ -105,9 +105,7 @@ class World:
         else:
             self.skipped["PgBouncer"] = "it isn't installed"
             url = self.database.url()
-        # The first process that libfaketime is in changes its environment, and Swift's runtime then doesn't find its
-        # arguments: that is left to another program.
-        self.daemons.append(Daemon(self, "pooled", url, near | self._off_by_an_hour(), ["/usr/bin/env"]))
+        self.daemons.append(Daemon(self, "pooled", url, near | self._off_by_an_hour()))
         self.daemons.append(Daemon(self, "proxied", self.database.url(self.proxy.port), near))
         if self.namespace.is_there:
             far = {name: url.replace("127.0.0.1", self.namespace.host)
