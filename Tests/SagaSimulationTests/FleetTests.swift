@@ -57,8 +57,14 @@ import Testing
 
     private static let findings = [
         Finding(breach: .noFence, words: "has ended and writes event"),
+        Finding(breach: .noFenceOfLeaving, words: "leave under lease"),
+        Finding(breach: .noFenceOfSettingAside, words: "setAside under lease"),
+        Finding(breach: .noFenceOfServices, words: "writeService under lease"),
+        Finding(breach: .foreignRows, words: "changes its row, and it is"),
+        Finding(breach: .earlyTakeOver, words: "before its end"),
         Finding(breach: .noSequenceLock, words: "stands at place"),
         Finding(breach: .noOwnership, words: "claims it from lease"),
+        Finding(breach: .noOwnershipOfWaiting, words: "claims it from lease"),
         Finding(breach: .noCompareAndSet, words: "calls at once"),
         Finding(breach: .wrongStatus, words: "its row says"),
         Finding(breach: .lyingCommit, words: "before its decision is committed"),

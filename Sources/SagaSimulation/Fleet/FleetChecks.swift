@@ -208,19 +208,22 @@ struct FleetChecks {
             if let lease = sent.lease, ledger.incarnations[lease]?.daemon != sent.daemon {
                 problems.append("\(name) #\(sent.call.attempt) goes out from a daemon that didn't decide on it")
             }
-            if isLost(sent, by: sent.at), !stoodStill(sent) {
+            if isLost(sent, by: sent.askedAt) {
                 problems.append("\(name) #\(sent.call.attempt) goes out after its daemon's lease has ended")
+            }
+            if isTooLong(sent) {
+                problems.append("\(name) #\(sent.call.attempt) may last longer than an undo waits for it")
             }
             last[operation] = sent
         }
         return problems
     }
 
-    /// Whether its daemon stood still between the decision and the call.
-    private func stoodStill(_ sent: FleetLedger.Sent) -> Bool {
-        guard let decided = sent.decidedAt else { return false }
-        let from = decided + TimeSpan(microseconds: -1_000_000)
-        return ledger.pauses.contains { $0.daemon == sent.daemon && $0.from <= sent.at && $0.until >= from }
+    /// Whether the call was given more time than was left of its attempt's.
+    private func isTooLong(_ sent: FleetLedger.Sent) -> Bool {
+        guard let decided = sent.decidedAt, let timeout = definition(sent.saga).operation(sent.call.operation)?.timeout
+        else { return false }
+        return sent.askedAt + sent.call.timeout > decided + timeout + ledger.skew
     }
 
     /// Whether the lease under which the call was made had ended.

@@ -2,7 +2,8 @@
 public enum FleetKind: Int, Sendable, CaseIterable {
     // Daemons.
     case daemonStarted, daemonDied, diedBeforeCommit, diedAfterCommit, diedBeforeCall, diedAfterCall, daemonPaused
-    case pausedBeforeCommit, pausedBeforeCall, daemonDrained, leaseTakenOver, writeUnderLostLease, callAfterLostLease
+    case pausedBeforeCommit, pausedBeforeCall, pausedBetweenJobs, pausedOnTheWay, daemonDrained, leaseTakenOver,
+        writeUnderLostLease, callAfterLostLease
     // The store.
     case outage, partition, slowStore, renewalLost, answerLost, commitDoubtfulDone, commitDoubtfulUndone
     case commitDoubtfulLater, conflict, commitRefused, commitBlocked, setAside, serviceWriteDoubtful, serviceWriteRaced

@@ -6,6 +6,7 @@ struct FleetPlan: Sendable {
     /// What may go wrong by itself, each so many times in a thousand where it can.
     enum Fault: Int, Sendable, CaseIterable {
         case dieBeforeCommit, dieAfterCommit, dieBeforeCall, dieAfterCall, pauseBeforeCommit, pauseBeforeCall
+        case pauseBetweenJobs, pauseOnTheWay
         case doubtDone, doubtUndone, doubtLater, conflict, refuse, block, loseAnswer, loseRenewal, slow, serviceDoubt
         case participantRefuses, unreachable, unhealthy, loseResponse, timeout, straggle, duplicate, retryAfter
         case tooMany, slowAnswer
@@ -70,7 +71,7 @@ struct FleetPlan: Sendable {
             let most: Int
             switch fault {
             case .dieBeforeCommit, .dieAfterCommit, .dieBeforeCall, .dieAfterCall: most = 20
-            case .pauseBeforeCommit, .pauseBeforeCall: most = 30
+            case .pauseBeforeCommit, .pauseBeforeCall, .pauseBetweenJobs, .pauseOnTheWay: most = 30
             case .refuse: most = 10
             case .loseAnswer, .loseRenewal, .slow, .block, .conflict, .serviceDoubt: most = 60
             case .doubtDone, .doubtUndone, .doubtLater: most = 60

@@ -221,6 +221,12 @@ extension FleetBreach {
     var ofStore: InMemoryStore.Breach? {
         switch self {
         case .noFence: .fence
+        case .noFenceOfLeaving: .fenceOfLeaving
+        case .noFenceOfSettingAside: .fenceOfSettingAside
+        case .noFenceOfServices: .fenceOfServices
+        case .foreignRows: .rowOwner
+        case .earlyTakeOver: .leaseEnd
+        case .noOwnershipOfWaiting: .ownershipOfWaiting
         case .noSequenceLock: .sequence
         case .noOwnership: .ownership
         case .noCompareAndSet: .compareAndSet

@@ -19,8 +19,14 @@ actor FleetStore: SagaStore {
 
     // MARK: The way there and back
 
-    private func travel() async throws(StoreError) {
+    /// - Parameter isRare: whether this is asked so seldom that it has to go wrong more often, for it to go wrong at all.
+    private func travel(isRare: Bool = false) async throws(StoreError) {
         let clock = world.clock
+        if world.happens(.pauseOnTheWay, times: isRare ? 20 : 1) {
+            let span = world.dice.milliseconds(5...3_000)
+            daemon.pause(for: span, .pausedOnTheWay)
+            await clock.sleep(for: span)
+        }
         if world.conditions.isOver { throw .leaseLost }
         var latency = Int64(100 + world.dice.roll(world.conditions.isHealed ? 300 : 1_500))
         if world.happens(.slow) { latency += Int64(world.dice.roll(300_000)) }
@@ -60,9 +66,8 @@ actor FleetStore: SagaStore {
     }
 
     func leave(_ lease: Lease) async throws(StoreError) {
-        try await travel()
+        try await travel(isRare: true)
         try await store.leave(lease)
-        world.ledger.leave(lease.daemon)
         world.clock.ring()
         try comeBack()
     }
@@ -124,7 +129,7 @@ actor FleetStore: SagaStore {
     }
 
     func setAside(_ saga: SagaID, reason: String, under lease: Lease) async throws(StoreError) {
-        try await travel()
+        try await travel(isRare: true)
         try await store.setAside(saga, reason: reason, under: lease)
         world.ledger.setAside(saga)
         world.ledger.note(.setAside, daemon.number, 0, "store: saga \(world.name(saga)) set aside, \(reason)")
@@ -165,6 +170,7 @@ actor FleetStore: SagaStore {
             if case .park? = append.row?.hold { world.ledger.count(.parked) }
         }
         world.clock.ring()
+        if world.happens(.pauseBetweenJobs) { daemon.pauseSoon() }
         if world.happens(.dieAfterCommit) { daemon.die(.diedAfterCommit) }
         return conflicts
     }
