@@ -104,6 +104,13 @@ extension InMemoryStore {
         return event
     }
 
+    func name(of id: ServiceID) -> String { services.first { $0.stored.id == id }?.service.name ?? "" }
+
+    /// A breaker as it stands.
+    func breaker(_ name: String) -> CircuitBreaker? {
+        services.first { $0.service.name == name }?.stored.state.breaker
+    }
+
     /// The names of a breaker's events, for tests.
     public func breakerEvents(_ name: String) -> [String] {
         services.first { $0.service.name == name }?.events.map(\.type.name) ?? []

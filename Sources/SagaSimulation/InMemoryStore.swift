@@ -287,14 +287,19 @@ public actor InMemoryStore: SagaStore {
         }
         if doubts > 0 {
             doubts -= 1
-            let taken = Set(
-                appends.filter { append in
-                    append.events.first.map { $0.sequence <= rows[append.saga]?.events.count ?? 0 } ?? false
-                }.map(\.saga))
+            let taken = taken(appends)
             if doubtfulHappen { _ = write(appends, under: lease) }
             throw .inDoubt("the connection was lost", conflicts: taken)
         }
         return write(appends, under: lease)
+    }
+
+    /// Those whose place in their saga's history is taken.
+    func taken(_ appends: [Append]) -> Set<SagaID> {
+        Set(
+            appends.filter { append in
+                append.events.first.map { $0.sequence <= rows[append.saga]?.events.count ?? 0 } ?? false
+            }.map(\.saga))
     }
 
     private func write(_ appends: [Append], under lease: Lease) -> Set<SagaID> {

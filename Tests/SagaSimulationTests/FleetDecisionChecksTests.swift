@@ -36,7 +36,7 @@ private func lost(_ attempt: Int) -> Event.AttemptFailure {
         let id = SagaID(high: 1, low: 1)
         let start = try #require(
             SagaState(folding: history.prefix(1).map(\.event), id: id, key: nil, definition: definition))
-        return FleetDecisionChecks(history, from: start, sent: [], definition: definition).problems
+        return FleetDecisionChecks(history, from: start, sent: [], definition: definition, isHalting: true).problems
     }
 
     @Test func aSoundHistoryHasNothingWrong() throws {

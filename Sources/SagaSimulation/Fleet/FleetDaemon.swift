@@ -82,7 +82,10 @@ final class FleetDaemon: Sendable {
 
     func isCutOff(at now: Int64) -> Bool { state.withLock { now < $0.cutOffUntil } }
 
-    func leave() { state.withLock { $0.isLeaving = true } }
+    func leave() {
+        world.ledger.leave(number)
+        state.withLock { $0.isLeaving = true }
+    }
 
     func cutOff(for span: TimeSpan) {
         state.withLock { $0.cutOffUntil = max($0.cutOffUntil, world.clock.now() + span.microseconds) }

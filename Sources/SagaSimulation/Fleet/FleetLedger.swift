@@ -73,6 +73,12 @@ final class FleetLedger: Sendable {
         var breakers: [BreakerChange] = []
         var pauses: [Pause] = []
         var dead: Set<Int> = []
+        /// Daemons that were asked to leave.
+        var leaving: Set<Int> = []
+        /// Services of which a daemon may have told something twice, since it couldn't know that it was written.
+        var blurred: Set<String> = []
+        /// What each breaker was in the end.
+        var counted: [String: CircuitBreaker] = [:]
         /// By how much a daemon may be wrong about the store's clock: half of what reading it took at most.
         var skew = TimeSpan.zero
         var coverage = FleetCoverage()
@@ -235,6 +241,12 @@ final class FleetLedger: Sendable {
             }
         }
     }
+
+    func blur(_ service: String) { _ = state.withLock { $0.blurred.insert(service) } }
+
+    func end(_ service: String, _ breaker: CircuitBreaker) { state.withLock { $0.counted[service] = breaker } }
+
+    func leave(_ daemon: Int) { _ = state.withLock { $0.leaving.insert(daemon) } }
 
     func die(_ daemon: Int) { _ = state.withLock { $0.dead.insert(daemon) } }
 

@@ -22,6 +22,9 @@ actor FleetParticipant {
         let world = world
         if world.happens(.unreachable) { return await say(.unreachable, SimulationScript.unreachable, to: call) }
         if world.happens(.participantRefuses) { return await say(.refusal, status(422, "Refused"), to: call) }
+        if call.operation.side == .compensation, world.happens(.undoRefused) {
+            return await say(.undoRefused, status(422, "UndoRefused"), to: call)
+        }
         if world.happens(.tooMany) { return await say(.tooMany, status(429, nil, wait: true), to: call) }
         if world.happens(.timeout) {
             world.ledger.count(.timeout)

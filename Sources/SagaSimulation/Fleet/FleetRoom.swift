@@ -126,7 +126,10 @@ actor FleetRoom {
         world.conditions.heal()
         for daemon in daemons { daemon.daemon.heal() }
         if !daemons.contains(where: { $0.daemon.isAlive }) { launch() }
-        for service in world.plan.services { await operate(.reset, on: service.name) }
+        // A breaker that is closed goes on counting.
+        for service in world.plan.services where await store.breaker(service.name)?.state != .closed {
+            await operate(.reset, on: service.name)
+        }
         for saga in sagas.compactMap({ $0 }) { await store.carryOut(.resume, on: saga, in: world) }
         world.clock.ring()
     }
@@ -200,6 +203,11 @@ actor FleetRoom {
         while await participant.stragglers > 0, rounds < 200 {
             await world.clock.sleep(for: .milliseconds(50))
             rounds += 1
+        }
+        // A daemon looks at its services once a second at least, and tells of the calls that ended.
+        await world.clock.sleep(for: .milliseconds(1_200))
+        for service in world.plan.services {
+            if let breaker = await store.breaker(service.name) { world.ledger.end(service.name, breaker) }
         }
         for saga in sagas.compactMap({ $0 }) {
             guard let row = await store.row(saga), let place = world.ledger.place(of: saga) else { continue }
