@@ -294,14 +294,6 @@ public actor InMemoryStore: SagaStore {
         return write(appends, under: lease)
     }
 
-    /// Those whose place in their saga's history is taken.
-    func taken(_ appends: [Append]) -> Set<SagaID> {
-        Set(
-            appends.filter { append in
-                append.events.first.map { $0.sequence <= rows[append.saga]?.events.count ?? 0 } ?? false
-            }.map(\.saga))
-    }
-
     private func write(_ appends: [Append], under lease: Lease) -> Set<SagaID> {
         var conflicts: Set<SagaID> = []
         for append in appends {

@@ -48,4 +48,12 @@ extension InMemoryStore {
         /// Row and history don't agree.
         case status
     }
+
+    /// Those whose place in their saga's history is taken.
+    func taken(_ appends: [Append]) -> Set<SagaID> {
+        Set(
+            appends.filter { append in
+                append.events.first.map { $0.sequence <= rows[append.saga]?.events.count ?? 0 } ?? false
+            }.map(\.saga))
+    }
 }

@@ -12,6 +12,8 @@ extension FleetLedger {
         var freedAt: Instant?
         /// It was given up, not taken over.
         var hasLeft = false
+        /// Its daemon has asked for that, whatever came of it.
+        var wantsToLeave = false
         /// Its daemon knows of it, and has used it.
         var isUsed = false
     }
@@ -61,6 +63,16 @@ extension FleetLedger.State {
             problems.append((nil, "lease \(lease) is taken over \(left) µs before its end"))
         }
         incarnations[lease]?.freedAt = now
+    }
+
+    /// A daemon has stopped of itself: nobody is to wait for the end of its lease.
+    mutating func hasDrained(_ daemon: Int) {
+        let standing = incarnations.filter {
+            $0.value.daemon == daemon && $0.value.freedAt == nil && $0.value.isUsed && !$0.value.wantsToLeave
+        }
+        for lease in standing.keys.sorted() {
+            problems.append((nil, "daemon \(daemon) has stopped, and its lease \(lease) stands"))
+        }
     }
 
     mutating func changeRow(_ saga: SagaID, by lease: Int32) {

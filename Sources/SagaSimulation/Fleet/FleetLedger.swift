@@ -246,6 +246,11 @@ final class FleetLedger: Sendable {
 
     func end(_ service: String, _ breaker: CircuitBreaker) { state.withLock { $0.counted[service] = breaker } }
 
+    func triesToLeave(_ lease: Int32) { state.withLock { $0.incarnations[lease]?.wantsToLeave = true } }
+
+    /// A daemon has stopped of itself.
+    func hasDrained(_ daemon: Int) { state.withLock { $0.hasDrained(daemon) } }
+
     func leave(_ daemon: Int) { _ = state.withLock { $0.leaving.insert(daemon) } }
 
     func die(_ daemon: Int) { _ = state.withLock { $0.dead.insert(daemon) } }

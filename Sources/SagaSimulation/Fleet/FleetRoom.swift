@@ -58,7 +58,11 @@ actor FleetRoom {
             world.ledger.note(.daemonDrained, victim.daemon.number, 0, "daemon \(victim.daemon.number): drains")
             victim.daemon.leave()
             let engine = victim.engine
-            Task(executorPreference: victim.daemon.lane) { await engine.drain() }
+            let world = world
+            Task(executorPreference: victim.daemon.lane) {
+                await engine.drain()
+                if !world.conditions.isOver { world.ledger.hasDrained(victim.daemon.number) }
+            }
         case .pause(let span): victim?.daemon.pause(for: span)
         case .outage(let span):
             world.ledger.note(.outage, 0, 0, "store: down for \(span.microseconds / 1_000) ms")

@@ -68,6 +68,7 @@ actor FleetStore: SagaStore {
     }
 
     func leave(_ lease: Lease) async throws(StoreError) {
+        world.ledger.triesToLeave(lease.daemon)
         try await travel(isRare: true)
         try await store.leave(lease)
         world.clock.ring()
