@@ -68,6 +68,7 @@ import Testing
         Finding(breach: .noCompareAndSet, words: "calls at once"),
         Finding(breach: .wrongStatus, words: "its row says"),
         Finding(breach: .lyingCommit, words: "before its decision is committed"),
+        Finding(breach: .lyingServiceWrite, words: " calls of "),
         Finding(breach: .earlyAnswer, words: "before its decision is committed"),
         Finding(breach: .noGuard, words: "has its effect after its undo"),
         Finding(breach: .changingKey, words: "changes"),

@@ -243,7 +243,7 @@ extension FleetBreach {
         case .noOwnership: .ownership
         case .noCompareAndSet: .compareAndSet
         case .wrongStatus: .status
-        case .lyingCommit, .earlyAnswer, .noGuard, .changingKey, .repeatedCall, .absentPerson: nil
+        case .lyingCommit, .lyingServiceWrite, .earlyAnswer, .noGuard, .changingKey, .repeatedCall, .absentPerson: nil
         }
     }
 }

@@ -24,6 +24,8 @@ public enum FleetBreach: String, Sendable, CaseIterable {
     case wrongStatus
     /// The store says that a commit is done which isn't.
     case lyingCommit
+    /// The same of a change of a service.
+    case lyingServiceWrite
     /// The store says so before it is.
     case earlyAnswer
     /// Participants do an action after its undo.

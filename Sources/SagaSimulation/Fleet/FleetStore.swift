@@ -283,6 +283,7 @@ actor FleetStore: SagaStore {
             }
             throw .inDoubt("the connection was lost")
         }
+        if world.breach == .lyingServiceWrite, world.dice.chance(50) { return true }
         let isWritten = try await store.write(update, under: lease)
         if !isWritten { world.ledger.count(.serviceWriteRaced) }
         return isWritten
