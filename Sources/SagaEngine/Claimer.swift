@@ -63,11 +63,14 @@ extension SagaEngine {
             return await setAside(missing[0], reason, lease: lease)
         }
         guard incarnation == self.incarnation else { return }
-        for saga in stored where runners[saga.id] == nil { try await takeUp(saga, lease: lease) }
+        for saga in stored where runners[saga.id] == nil {
+            try await takeUp(saga, lease: lease, incarnation: incarnation)
+        }
     }
 
-    private func takeUp(_ saga: StoredSaga, lease: Lease) async throws(StoreError) {
-        let incarnation = incarnation
+    /// - Parameter incarnation: that of the claim; the lease may go while the one before is taken up.
+    private func takeUp(_ saga: StoredSaga, lease: Lease, incarnation: Int) async throws(StoreError) {
+        guard incarnation == self.incarnation else { return }
         let definition = try await definition(saga.definition)
         guard incarnation == self.incarnation else { return }
         guard let definition else {

@@ -11,6 +11,11 @@ import Testing
         }
     }
 
+    /// Which found: sagas taken up under a lease that had gone while the definition of the one before them was read.
+    @Test(arguments: [1931]) func whatASeedHasFoundStaysMended(seed: UInt64) {
+        #expect(FleetSimulation(seed: seed).run().problems == [])
+    }
+
     @Test func faultsReallyHappen() {
         var coverage = FleetCoverage()
         for seed in 1...UInt64(40) { coverage += FleetSimulation(seed: seed).run().coverage }
