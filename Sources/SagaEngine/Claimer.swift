@@ -53,7 +53,7 @@ extension SagaEngine {
     func takeUp(_ ids: [SagaID], lease: Lease) async throws(StoreError) {
         let incarnation = incarnation
         var missing: [SagaID] = []
-        for id in ids {
+        for id in ids where !settingAside.contains(id) {
             if let runner = runners[id] { reload(runner) } else { missing.append(id) }
         }
         if missing.isEmpty { return }
@@ -104,6 +104,8 @@ extension SagaEngine {
 
     func setAside(_ saga: SagaID, _ reason: String, lease: Lease) async {
         logger.error("saga set aside", metadata: ["saga": "\(saga)", "reason": "\(reason)"])
+        settingAside.insert(saga)
+        defer { settingAside.remove(saga) }
         do throws(StoreError) { try await store.setAside(saga, reason: reason, under: lease) } catch {
             mustReclaim = true
             handle(error, doing: "setting a saga aside", under: lease)

@@ -11,8 +11,9 @@ import Testing
         }
     }
 
-    /// Which found: sagas taken up under a lease that had gone while the definition of the one before them was read.
-    @Test(arguments: [1931]) func whatASeedHasFoundStaysMended(seed: UInt64) {
+    /// Which found: sagas taken up under a lease that had gone while the definition of the one before them was read; one
+    /// taken up again, for a person had resumed it, while it was being set aside.
+    @Test(arguments: [1931, 6373]) func whatASeedHasFoundStaysMended(seed: UInt64) {
         #expect(FleetSimulation(seed: seed).run().problems == [])
     }
 
