@@ -53,7 +53,7 @@ extension SagaEngine {
     func takeUp(_ ids: [SagaID], lease: Lease) async throws(StoreError) {
         let incarnation = incarnation
         var missing: [SagaID] = []
-        for id in ids {
+        for id in ids where !settingAside.contains(id) {
             if let runner = runners[id] { reload(runner) } else { missing.append(id) }
         }
         if missing.isEmpty { return }
@@ -63,11 +63,14 @@ extension SagaEngine {
             return await setAside(missing[0], reason, lease: lease)
         }
         guard incarnation == self.incarnation else { return }
-        for saga in stored where runners[saga.id] == nil { try await takeUp(saga, lease: lease) }
+        for saga in stored where runners[saga.id] == nil {
+            try await takeUp(saga, lease: lease, incarnation: incarnation)
+        }
     }
 
-    private func takeUp(_ saga: StoredSaga, lease: Lease) async throws(StoreError) {
-        let incarnation = incarnation
+    /// - Parameter incarnation: that of the claim; the lease may go while the one before is taken up.
+    private func takeUp(_ saga: StoredSaga, lease: Lease, incarnation: Int) async throws(StoreError) {
+        guard incarnation == self.incarnation else { return }
         let definition = try await definition(saga.definition)
         guard incarnation == self.incarnation else { return }
         guard let definition else {
@@ -101,6 +104,8 @@ extension SagaEngine {
 
     func setAside(_ saga: SagaID, _ reason: String, lease: Lease) async {
         logger.error("saga set aside", metadata: ["saga": "\(saga)", "reason": "\(reason)"])
+        settingAside.insert(saga)
+        defer { settingAside.remove(saga) }
         do throws(StoreError) { try await store.setAside(saga, reason: reason, under: lease) } catch {
             mustReclaim = true
             handle(error, doing: "setting a saga aside", under: lease)

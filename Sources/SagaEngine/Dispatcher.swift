@@ -27,11 +27,23 @@ extension SagaEngine {
         }
     }
 
-    /// Sends out one call, if it is still wanted. The time it has waited for its turn is part of its timeout: when that
-    /// is over, nothing of the attempt can be under way any more, and an undo may rely on it.
+    /// Sends out one call, if it is still wanted.
     private func send(_ queued: Call) {
+        guard timed(queued) != nil else { return }
+        let number = nextCallNumber
+        nextCallNumber += 1
+        let incarnation = incarnation
+        callsOut[number] = task { await $0.make(queued, number: number, incarnation: incarnation) }
+    }
+
+    /// The call with what is left of its timeout; nil when it isn't wanted any more, or when its time is over.
+    ///
+    /// The time it has waited for its turn is part of its timeout: when that is over, nothing of the attempt can be under
+    /// way any more, and an undo may rely on it.
+    private func timed(_ queued: Call) -> Call? {
         guard case .running(queued.attempt, let since)? = runners[queued.saga]?.state[queued.operation].phase else {
-            return release(queued, nil, duration: .zero)
+            release(queued, nil, duration: .zero)
+            return nil
         }
         var call = queued
         call.timeout = since + queued.timeout - now()
@@ -40,23 +52,23 @@ extension SagaEngine {
                 error: EngineError.connectFailed, message: "the attempt's time was over before it had its turn",
                 isRetryable: true)
             release(call, nil, duration: .zero)
-            return answer(call, .failed(refusal))
+            answer(call, .failed(refusal))
+            return nil
         }
-        let number = nextCallNumber
-        nextCallNumber += 1
-        let incarnation = incarnation
-        callsOut[number] = task { [call] in
-            await $0.make(call, as: queued, number: number, incarnation: incarnation)
-        }
+        return call
     }
 
-    private func make(_ call: Call, as queued: Call, number: Int, incarnation: Int) async {
+    private func make(_ queued: Call, number: Int, incarnation: Int) async {
         let sent = clock.now()
         // The process may have stood still since it was sent out.
         guard leaseHolds, incarnation == self.incarnation else {
             callsOut[number] = nil
             if incarnation == self.incarnation { callQueue.prepend(queued) }
             return
+        }
+        guard let call = timed(queued) else {
+            callsOut[number] = nil
+            return dispatchCalls()
         }
         let answer = await invoker.invoke(call)
         callsOut[number] = nil

@@ -36,6 +36,8 @@ public actor SagaEngine {
     var mustReclaim = false
     /// Monotonic; when something was due last.
     var lastFound = Int64.min
+    /// The store is asked to: taken up meanwhile, a saga would run here and be nobody's.
+    var settingAside: Set<SagaID> = []
     /// Halved while what was claimed can't be loaded.
     var loadSize: Int
 

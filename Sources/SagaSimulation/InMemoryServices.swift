@@ -6,6 +6,7 @@ extension InMemoryStore {
     public func service(_ service: Service, under lease: Lease) throws(StoreError) -> StoredService {
         try failIfAsked()
         try fence(lease)
+        tell(.acted(.enterService, under: lease))
         try read(service.name)
         return enter(service)
     }
@@ -37,7 +38,8 @@ extension InMemoryStore {
 
     public func write(_ update: ServiceUpdate, under lease: Lease) throws(StoreError) -> Bool {
         try failIfAsked()
-        try fence(lease)
+        if !breaks(.fenceOfServices) { try fence(lease) }
+        tell(.acted(.writeService, under: lease))
         try read(nil)
         return write(update)
     }
@@ -65,9 +67,16 @@ extension InMemoryStore {
     ) throws(StoreError) -> [SagaID] {
         try failIfAsked()
         try fence(lease)
+        tell(.acted(.claimWaiting, under: lease))
         var waiting: [(attempts: Int, since: Instant, id: SagaID)] = []
-        for (id, row) in rows where row.owner == nil && row.dueAt != nil {
-            guard let awaiting = row.awaiting, awaiting.id == service else { continue }
+        for (id, row) in rows {
+            if breaks(.ownershipOfWaiting), row.owner != nil {
+                waiting.append((0, clock(), id))
+                continue
+            }
+            guard row.owner == nil, row.dueAt != nil, let awaiting = row.awaiting, awaiting.id == service else {
+                continue
+            }
             waiting.append((fewestAttemptsFirst ? awaiting.attempts : 0, awaiting.since, id))
         }
         let ids = waiting.sorted { $0 < $1 }.prefix(limit).map(\.id).sorted()
@@ -93,6 +102,13 @@ extension InMemoryStore {
         _ = write(
             ServiceUpdate(id: row.stored.id, expectedVersion: row.stored.version, state: state, events: [event]))
         return event
+    }
+
+    func name(of id: ServiceID) -> String { services.first { $0.stored.id == id }?.service.name ?? "" }
+
+    /// A breaker as it stands.
+    func breaker(_ name: String) -> CircuitBreaker? {
+        services.first { $0.service.name == name }?.stored.state.breaker
     }
 
     /// The names of a breaker's events, for tests.

@@ -183,27 +183,31 @@ public actor InMemoryStore: SagaStore {
         let id = nextDaemon
         nextDaemon += 1
         daemons[id] = Daemon(epoch: 1, leaseUntil: clock() + leaseLength)
-        tell(.joined(id, daemon))
-        return Lease(daemon: id, epoch: 1, length: leaseLength)
+        let lease = Lease(daemon: id, epoch: 1, length: leaseLength)
+        tell(.joined(lease, daemon))
+        return lease
     }
 
     public func renew(_ lease: Lease) throws(StoreError) -> Instant {
         try failIfAsked()
         if ignoredRenewals.contains(lease.daemon) { throw .unavailable("the renewal doesn't get through") }
         try fence(lease)
+        tell(.acted(.renew, under: lease))
         daemons[lease.daemon]?.leaseUntil = clock() + lease.length
         return clock()
     }
 
     public func leave(_ lease: Lease) throws(StoreError) {
         try failIfAsked()
-        try fence(lease)
+        if !breaks(.fenceOfLeaving) { try fence(lease) }
+        tell(.acted(.leave, under: lease))
         free(lease.daemon)
     }
 
     public func takeOverLost(_ lease: Lease) throws(StoreError) -> Int {
         try failIfAsked()
-        let lost = daemons.filter { $0.key != lease.daemon && $0.value.leaseUntil < clock() }.keys.sorted()
+        let now = breaks(.leaseEnd) ? clock() + .milliseconds(100) : clock()
+        let lost = daemons.filter { $0.key != lease.daemon && $0.value.leaseUntil < now }.keys.sorted()
         for daemon in lost { free(daemon) }
         return lost.count
     }
@@ -219,6 +223,7 @@ public actor InMemoryStore: SagaStore {
     public func claim(_ lease: Lease, limit: Int, ownLimit: Int) throws(StoreError) -> [SagaID] {
         try failIfAsked()
         try fence(lease)
+        tell(.acted(.claim, under: lease))
         let due = rows.filter { isDue($0.value, for: lease.daemon) }
         let others = due.filter { $0.value.owner == nil || breaks(.ownership) }
             .sorted { ($0.value.dueAt ?? .distantFuture, $0.key) < ($1.value.dueAt ?? .distantFuture, $1.key) }.map(
@@ -241,6 +246,7 @@ public actor InMemoryStore: SagaStore {
     public func reclaim(_ lease: Lease, except known: [SagaID: Int]) throws(StoreError) {
         try failIfAsked()
         try fence(lease)
+        tell(.acted(.reclaim, under: lease))
         for (id, row) in rows where row.owner == lease.daemon && row.dueAt == nil {
             if let sequence = known[id] {
                 guard row.events.contains(where: { $0.sequence == sequence + 1 && (17...23).contains($0.type) }) else {
@@ -272,6 +278,7 @@ public actor InMemoryStore: SagaStore {
         }
         try failIfAsked()
         try fence(lease)
+        tell(.acted(.commit, under: lease))
         if appends.contains(where: { refused.contains($0.saga) }) { throw .refused("22P05: untranslatable character") }
         for append in appends {
             if let (type, data) = overtaking.removeValue(forKey: append.saga) {
@@ -280,10 +287,7 @@ public actor InMemoryStore: SagaStore {
         }
         if doubts > 0 {
             doubts -= 1
-            let taken = Set(
-                appends.filter { append in
-                    append.events.first.map { $0.sequence <= rows[append.saga]?.events.count ?? 0 } ?? false
-                }.map(\.saga))
+            let taken = taken(appends)
             if doubtfulHappen { _ = write(appends, under: lease) }
             throw .inDoubt("the connection was lost", conflicts: taken)
         }
@@ -300,7 +304,8 @@ public actor InMemoryStore: SagaStore {
             }
             row.events += append.events
             if !append.events.isEmpty { tell(.appended(append.saga, append.events, by: lease.daemon)) }
-            if let change = append.row, row.owner == lease.daemon {
+            if let change = append.row, row.owner == lease.daemon || breaks(.rowOwner) {
+                tell(.changedRow(append.saga, by: lease.daemon))
                 apply(change, to: &row)
                 if row.owner == nil { tell(.released(append.saga)) }
             }
@@ -315,21 +320,23 @@ public actor InMemoryStore: SagaStore {
         guard var daemon = daemons[lease.daemon] else { throw .leaseLost }
         daemon.epoch += 1
         daemons[lease.daemon] = daemon
+        let raised = Lease(daemon: lease.daemon, epoch: daemon.epoch, length: lease.length)
+        tell(.raised(raised))
         let first = appends.first { !$0.events.isEmpty }
         let isThere = first.map { append in
             rows[append.saga]?.events.contains {
                 $0.sequence == append.events[0].sequence && $0.type == append.events[0].type
             } ?? false
         }
-        return ReadBack(
-            wasCommitted: isThere ?? false,
-            lease: Lease(daemon: lease.daemon, epoch: daemon.epoch, length: lease.length))
+        return ReadBack(wasCommitted: isThere ?? false, lease: raised)
     }
 
     public func setAside(_ saga: SagaID, reason: String, under lease: Lease) throws(StoreError) {
         try failIfAsked()
-        try fence(lease)
+        if !breaks(.fenceOfSettingAside) { try fence(lease) }
+        tell(.acted(.setAside, under: lease))
         guard rows[saga]?.owner == lease.daemon else { return }
+        tell(.changedRow(saga, by: lease.daemon))
         rows[saga]?.owner = nil
         rows[saga]?.dueAt = .distantFuture
         rows[saga]?.unreadable = reason

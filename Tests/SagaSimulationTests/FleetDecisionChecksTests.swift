@@ -8,6 +8,7 @@ private let act = Event.Act(actor: "op", reason: nil)
 private let s0 = OperationReference(step: 0, side: .action)
 private let s1 = OperationReference(step: 1, side: .action)
 private let undo0 = OperationReference(step: 0, side: .compensation)
+private let undo1 = OperationReference(step: 1, side: .compensation)
 
 private func at(_ milliseconds: Int64) -> Instant { Instant(microseconds: milliseconds * 1_000) }
 
@@ -21,7 +22,7 @@ private func lost(_ attempt: Int) -> Event.AttemptFailure {
         {"saga": "d", "services": {"a": {"url": "http://a"}}, "deadline": "10s", "steps": [
           {"name": "s0", "action": {"http": {"service": "a", "path": "/do"}, "retry": {"maximumAttempts": 2}},
            "compensation": {"http": {"service": "a", "path": "/undo"}}},
-          {"name": "s1", "action": {"noop": {}}}]}
+          {"name": "s1", "action": {"noop": {}}, "compensation": {"noop": {}}}]}
         """#
 
     /// What is wrong of a history whose events follow one another by a millisecond, from the start on.
@@ -36,7 +37,7 @@ private func lost(_ attempt: Int) -> Event.AttemptFailure {
         let id = SagaID(high: 1, low: 1)
         let start = try #require(
             SagaState(folding: history.prefix(1).map(\.event), id: id, key: nil, definition: definition))
-        return FleetDecisionChecks(history, from: start, sent: [], definition: definition).problems
+        return FleetDecisionChecks(history, from: start, sent: [], definition: definition, isHalting: true).problems
     }
 
     @Test func aSoundHistoryHasNothingWrong() throws {
@@ -88,6 +89,13 @@ private func lost(_ attempt: Int) -> Event.AttemptFailure {
         Unsound(
             "event 4 tries again though the saga has turned round",
             [.started(s0, attempt: 1), turned, .attemptFailed(s0, lost(1), next: at(9))]),
+        Unsound(
+            "event 6 undoes though another undoing has failed",
+            [
+                .succeeded(s0, attempt: 0, output: .null), .succeeded(s1, attempt: 0, output: .null), turned,
+                .failed(undo1, .init(attempt: 0, outcome: .failed, error: EngineError.expression, message: "")),
+                .started(undo0, attempt: 1),
+            ]),
         Unsound("event 2 completes it with steps left", [.sagaCompleted(output: .null, failure: nil)]),
         Unsound(
             "event 6 ends it without s0 undone",

@@ -45,9 +45,11 @@ struct Decider {
         switch input {
         case .proceed: break
         case .takenUp(let ownCalls):
-            // A cancel or a deadline that nobody has acted on yet comes before what is found lost only now.
+            // A cancel or a deadline that nobody has acted on yet comes before what is found lost only now; what it begins
+            // isn't lost.
+            let lost = state.callsInFlight.filter { !ownCalls.contains($0.operation) }
             if isStopped { settle() }
-            loseCalls(except: ownCalls)
+            lose(lost)
         case .answered(let operation, let attempt, let answer):
             guard case .running(attempt, _) = state[operation].phase else { return }
             record(answer, of: operation, attempt: attempt)
@@ -83,8 +85,8 @@ struct Decider {
 
     // MARK: Answers
 
-    private mutating func loseCalls(except ownCalls: Set<OperationReference>) {
-        for (operation, attempt) in state.callsInFlight where !ownCalls.contains(operation) {
+    private mutating func lose(_ calls: [(operation: OperationReference, attempt: Int)]) {
+        for (operation, attempt) in calls {
             let refusal = Answer.Refusal(
                 error: EngineError.daemonLost, message: "the daemon that made the call was lost or stopped",
                 isRetryable: true)

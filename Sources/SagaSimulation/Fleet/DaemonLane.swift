@@ -6,9 +6,11 @@ import Synchronization
 ///
 /// What comes meanwhile runs when it goes on, in the order in which it came, and finds that time has passed.
 final class DaemonLane: SerialExecutor, TaskExecutor {
-    private struct State {
+    fileprivate struct State {
         var isHeld = false
         var held: Deque<UnownedJob> = []
+        /// What to do once so many more jobs have run.
+        var stop: (jobsLeft: Int, act: @Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -24,12 +26,18 @@ final class DaemonLane: SerialExecutor, TaskExecutor {
 
     /// Runs a job whose turn has come, or keeps it while the lane is held.
     func run(_ job: UnownedJob) {
-        let isHeld = state.withLock { state in
+        let (isHeld, stop) = state.withLock { state in
             if state.isHeld { state.held.append(job) }
-            return state.isHeld
+            return (state.isHeld, state.isHeld ? nil : state.countDown())
         }
         if isHeld { return }
+        defer { stop?() }
         job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+    }
+
+    /// Does `act` once so many more jobs have run: between any two of them a process may be stopped.
+    func stop(after jobs: Int, _ act: @escaping @Sendable () -> Void) {
+        state.withLock { $0.stop = $0.stop ?? (jobs, act) }
     }
 
     func hold() { state.withLock { $0.isHeld = true } }
@@ -41,5 +49,14 @@ final class DaemonLane: SerialExecutor, TaskExecutor {
             return state.held
         }
         for job in held { executor.enqueue(job, of: self) }
+    }
+}
+
+extension DaemonLane.State {
+    /// One job runs; returns what is to be done after it.
+    fileprivate mutating func countDown() -> (@Sendable () -> Void)? {
+        guard let stop else { return nil }
+        self.stop = stop.jobsLeft > 1 ? (stop.jobsLeft - 1, stop.act) : nil
+        return stop.jobsLeft > 1 ? nil : stop.act
     }
 }

@@ -23,6 +23,8 @@ struct FleetChecks {
 
     private func definition(_ saga: Int) -> Definition { plan.definitions[ledger.sagas[saga].definition] }
 
+    private func isHalting(_ saga: Int) -> Bool { plan.isHalting[ledger.sagas[saga].definition] }
+
     private func state(_ saga: Int) -> SagaState? {
         SagaState(
             folding: ledger.sagas[saga].history.map(\.event), id: ledger.sagas[saga].id, key: nil,
@@ -60,7 +62,9 @@ struct FleetChecks {
                     problems.append("\(place) begins an attempt that was begun before")
                 }
                 if operation.side == .compensation, undone.insert(operation.step).inserted {
-                    problems += orderProblems(operation.step, state, definition).map { "\(place): \($0)" }
+                    problems += orderProblems(operation.step, state, definition, isHalting(saga)).map {
+                        "\(place): \($0)"
+                    }
                 }
                 if operation.side == .compensation, recorded.at < lostCallsEnd {
                     problems.append("\(place) undoes while a lost call may still arrive")
@@ -105,11 +109,12 @@ struct FleetChecks {
             folding: history.prefix(1).map(\.event), id: ledger.sagas[saga].id, key: nil, definition: definition)
         guard let start else { return [] }
         let sent = ledger.sent.filter { $0.saga == saga }
-        return FleetDecisionChecks(history, from: start, sent: sent, definition: definition).problems
-            + leavingProblems(history)
+        return FleetDecisionChecks(
+            history, from: start, sent: sent, definition: definition, isHalting: isHalting(saga)
+        ).problems + leavingProblems(history)
     }
 
-    /// What a daemon that leaves has begun it ends, or tells that it doesn't know: nobody has to find out.
+    /// What a daemon has begun it ends; one that leaves tells that it doesn't know: nobody has to find out.
     private func leavingProblems(_ history: [FleetLedger.Written]) -> [String] {
         // One whose content is refused is let go at once.
         if ledger.coverage[.commitRefused] > 0 { return [] }
@@ -119,10 +124,16 @@ struct FleetChecks {
             switch written.event.event {
             case .started(let operation, _): begun[operation] = written.by
             case .attemptFailed(let operation, let failure, _), .failed(let operation, let failure):
-                guard failure.error == EngineError.daemonLost, let lease = begun[operation], lease != written.by,
-                    ledger.incarnations[lease]?.hasLeft == true
+                guard failure.error == EngineError.daemonLost, let lease = begun[operation],
+                    let incarnation = ledger.incarnations[lease]
                 else { continue }
-                problems.append("event \(written.event.sequence) finds a call that lease \(lease) left without a word")
+                let place = "event \(written.event.sequence)"
+                if lease == written.by {
+                    if ledger.leaving.contains(incarnation.daemon) { continue }
+                    problems.append("\(place) gives up a call that lease \(lease) itself has begun")
+                } else if incarnation.hasLeft {
+                    problems.append("\(place) finds a call that lease \(lease) left without a word")
+                }
             default: continue
             }
         }
@@ -130,14 +141,16 @@ struct FleetChecks {
     }
 
     /// Everything that came after a step is undone before it, and nothing past the point of no return.
-    private func orderProblems(_ step: Int, _ state: SagaState, _ definition: Definition) -> [String] {
+    private func orderProblems(
+        _ step: Int, _ state: SagaState, _ definition: Definition, _ isHalting: Bool
+    ) -> [String] {
         var problems: [String] = []
         let name = definition.steps[step].name
         if state.isPastPivot(in: definition) { problems.append("\(name) is undone past the point of no return") }
         for later in definition.graph.descendants[step] where state.mustBeUndone(step: later, in: definition) {
             switch state.steps[later].compensation.phase {
             case .succeeded: continue
-            case .failed where definition.onCompensationFailure == .continue: continue
+            case .failed where !isHalting: continue
             default: problems.append("\(name) is undone before \(definition.steps[later].name), which came after it")
             }
         }
@@ -208,19 +221,22 @@ struct FleetChecks {
             if let lease = sent.lease, ledger.incarnations[lease]?.daemon != sent.daemon {
                 problems.append("\(name) #\(sent.call.attempt) goes out from a daemon that didn't decide on it")
             }
-            if isLost(sent, by: sent.at), !stoodStill(sent) {
+            if isLost(sent, by: sent.askedAt) {
                 problems.append("\(name) #\(sent.call.attempt) goes out after its daemon's lease has ended")
+            }
+            if isTooLong(sent) {
+                problems.append("\(name) #\(sent.call.attempt) may last longer than an undo waits for it")
             }
             last[operation] = sent
         }
         return problems
     }
 
-    /// Whether its daemon stood still between the decision and the call.
-    private func stoodStill(_ sent: FleetLedger.Sent) -> Bool {
-        guard let decided = sent.decidedAt else { return false }
-        let from = decided + TimeSpan(microseconds: -1_000_000)
-        return ledger.pauses.contains { $0.daemon == sent.daemon && $0.from <= sent.at && $0.until >= from }
+    /// Whether the call was given more time than was left of its attempt's.
+    private func isTooLong(_ sent: FleetLedger.Sent) -> Bool {
+        guard let decided = sent.decidedAt, let timeout = definition(sent.saga).operation(sent.call.operation)?.timeout
+        else { return false }
+        return sent.askedAt + sent.call.timeout > decided + timeout + ledger.skew
     }
 
     /// Whether the lease under which the call was made had ended.

@@ -15,8 +15,8 @@ struct FleetWorld: Sendable {
     var now: Instant { SimulatedRun.start + TimeSpan(microseconds: clock.now()) }
 
     /// Whether this goes wrong here and now.
-    func happens(_ fault: FleetPlan.Fault) -> Bool {
-        !conditions.isHealed && dice.chance(plan.rate(of: fault))
+    func happens(_ fault: FleetPlan.Fault, times: Int = 1) -> Bool {
+        !conditions.isHealed && dice.chance(plan.rate(of: fault) * times)
     }
 }
 
@@ -82,7 +82,10 @@ final class FleetDaemon: Sendable {
 
     func isCutOff(at now: Int64) -> Bool { state.withLock { now < $0.cutOffUntil } }
 
-    func leave() { state.withLock { $0.isLeaving = true } }
+    func leave() {
+        world.ledger.leave(number)
+        state.withLock { $0.isLeaving = true }
+    }
 
     func cutOff(for span: TimeSpan) {
         state.withLock { $0.cutOffUntil = max($0.cutOffUntil, world.clock.now() + span.microseconds) }
@@ -94,6 +97,7 @@ final class FleetDaemon: Sendable {
         lane.hold()
         state.withLock { $0.isDead = true }
         if kind != .daemonDied { world.ledger.count(.daemonDied) }
+        world.ledger.die(number)
         world.ledger.note(kind, number, 0, "daemon \(number): dies (\(kind.name))")
         world.clock.ring()
     }
@@ -114,6 +118,14 @@ final class FleetDaemon: Sendable {
         Task(executorPreference: world.executor) {
             await world.clock.sleep(until: end)
             self.goOn()
+        }
+    }
+
+    /// It stands still in the middle of what it is at, perhaps with a request or two on their way.
+    func pauseSoon() {
+        let span = world.dice.milliseconds(5...3_000)
+        lane.stop(after: world.dice.roll(1...8)) {
+            if !self.world.conditions.isHealed { self.pause(for: span, .pausedBetweenJobs) }
         }
     }
 

@@ -20,6 +20,7 @@ struct FleetDecisionChecks {
     }
 
     private let definition: Definition
+    private let isHalting: Bool
     private let history: [FleetLedger.Written]
     private let answers: [Attempt: Answer]
     private var tallies: [OperationReference: Tally] = [:]
@@ -29,11 +30,13 @@ struct FleetDecisionChecks {
     /// - Parameters:
     ///   - start: the state after the saga's first event.
     ///   - sent: its calls.
+    ///   - isHalting: whether a failed undoing stops the others, by the file.
     init(
         _ history: [FleetLedger.Written], from start: SagaState, sent: some Sequence<FleetLedger.Sent>,
-        definition: Definition
+        definition: Definition, isHalting: Bool
     ) {
         self.history = history
+        self.isHalting = isHalting
         self.definition = definition
         state = start
         var answers: [Attempt: Answer] = [:]
@@ -98,7 +101,7 @@ struct FleetDecisionChecks {
         case .action: return beginningAction(operation.step, at: now)
         case .compensation:
             let isHalted =
-                definition.onCompensationFailure == .halt
+                isHalting
                 && state.steps.contains { $0.compensation.phase == .failed }
             return isHalted ? "undoes though another undoing has failed" : nil
         }

@@ -12,9 +12,19 @@ struct FleetDefinitions {
     }
 
     /// - Returns: nil for a file that the validator refuses, which is a fault of this generator.
-    func definition(_ name: String) -> (bytes: [UInt8], definition: Definition)? {
-        let bytes = Array(text(name).utf8)
-        return DefinitionParser.parse(bytes, file: "\(name).json").definition.map { (bytes, $0) }
+    func definition(_ name: String) -> Drawn? {
+        let goesOn = dice.chance(400)
+        let bytes = Array(text(name, goesOn: goesOn).utf8)
+        return DefinitionParser.parse(bytes, file: "\(name).json").definition.map {
+            Drawn(bytes: bytes, definition: $0, isHalting: !goesOn)
+        }
+    }
+
+    struct Drawn {
+        let bytes: [UInt8]
+        let definition: Definition
+        /// Whether a failed undoing is to stop the others, whatever came of it in reading the file.
+        let isHalting: Bool
     }
 
     private static func service(_ name: String, _ dice: Dice) -> String {
@@ -28,12 +38,15 @@ struct FleetDefinitions {
         if dice.chance(250) {
             parts.append(#""circuitBreaker": false"#)
         } else {
-            let size = dice.roll(2...8)
+            // One that never has enough calls to open counts them all.
+            let isLong = dice.chance(250)
+            let size = isLong ? 10_000 : dice.roll(2...8)
+            let least = isLong ? size : dice.roll(1...size)
             let slow = dice.chance(300) ? #", "slowCallDurationThreshold": "100ms", "slowCallRateThreshold": 60"# : ""
             let window = dice.chance(250) ? #", "slidingWindowType": "TIME_BASED""# : ""
             let longest = dice.chance(300) ? #", "maxWaitDurationInHalfOpenState": "\#(dice.roll(1...2))s""# : ""
             parts.append(
-                #""circuitBreaker": {"slidingWindowSize": \#(size), "minimumNumberOfCalls": \#(dice.roll(1...size)), "#
+                #""circuitBreaker": {"slidingWindowSize": \#(size), "minimumNumberOfCalls": \#(least), "#
                     + #""failureRateThreshold": \#(dice.roll(3...9) * 10), "#
                     + #""waitDurationInOpenState": "\#(dice.roll(2...15) * 100)ms", "#
                     + #""permittedNumberOfCallsInHalfOpenState": \#(dice.roll(1...3))\#(slow)\#(window)\#(longest)}"#)
@@ -41,7 +54,7 @@ struct FleetDefinitions {
         return #""\#(name)": {\#(parts.joined(separator: ", "))}"#
     }
 
-    private func text(_ name: String) -> String {
+    private func text(_ name: String, goesOn: Bool) -> String {
         let count = dice.roll(1...6)
         let pivot = dice.chance(300) ? dice.roll(count) : nil
         let isChain = dice.chance(300)
@@ -62,7 +75,11 @@ struct FleetDefinitions {
         }
         var parts = [#""saga": "\#(name)""#, #""services": {\#(services.map(\.json).joined(separator: ", "))}"#]
         if dice.chance(250) { parts.append(#""deadline": "\#(dice.roll(1...40) * 100)ms""#) }
-        if dice.chance(400) { parts.append(#""onCompensationFailure": "continue""#) }
+        if goesOn {
+            parts.append(#""onCompensationFailure": "continue""#)
+        } else if dice.chance(300) {
+            parts.append(#""onCompensationFailure": "halt""#)
+        }
         parts.append(#""steps": [\#(steps.joined(separator: ",\n  "))]"#)
         return "{\(parts.joined(separator: ", "))}"
     }

@@ -2,12 +2,15 @@
 public enum FleetKind: Int, Sendable, CaseIterable {
     // Daemons.
     case daemonStarted, daemonDied, diedBeforeCommit, diedAfterCommit, diedBeforeCall, diedAfterCall, daemonPaused
-    case pausedBeforeCommit, pausedBeforeCall, daemonDrained, leaseTakenOver, writeUnderLostLease, callAfterLostLease
+    case pausedBeforeCommit, pausedBeforeCall, pausedBetweenJobs, pausedOnTheWay, daemonDrained, leaseTakenOver,
+        writeUnderLostLease, callAfterLostLease
     // The store.
     case outage, partition, slowStore, renewalLost, answerLost, commitDoubtfulDone, commitDoubtfulUndone
-    case commitDoubtfulLater, conflict, commitRefused, commitBlocked, setAside, serviceWriteDoubtful, serviceWriteRaced
+    case commitDoubtfulLater, doubtWithConflict, conflict, commitRefused, commitBlocked, setAside, serviceWriteDoubtful,
+        serviceWriteRaced
     // Participants.
-    case effect, refusal, unreachable, unhealthy, answerLostByParticipant, timeout, straggler, stragglerRefused
+    case effect, refusal, undoRefused, unreachable, unhealthy, answerLostByParticipant, timeout, straggler,
+        stragglerRefused
     case deliveredTwice, retryAfter, tooMany, undone, tombstone
     // Persons.
     case cancel, pause, resume, retry, resolve, terminate, compensate, breakerCommand, refusedCommand

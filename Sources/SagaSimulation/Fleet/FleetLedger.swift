@@ -25,14 +25,6 @@ final class FleetLedger: Sendable {
         var rowStatus: SagaStatus?
     }
 
-    /// A lease, from joining to its end.
-    struct Incarnation: Sendable {
-        let daemon: Int
-        var freedAt: Instant?
-        /// It was given up, not taken over.
-        var hasLeft = false
-    }
-
     /// A call that went out.
     struct Sent: Sendable {
         let call: Call
@@ -42,6 +34,8 @@ final class FleetLedger: Sendable {
         var lease: Int32?
         /// When it was decided on, by the daemon's account of the store's clock.
         var decidedAt: Instant?
+        /// When the engine asked for it; after that its process may stand still for a while.
+        let askedAt: Instant
         let at: Instant
         /// When nobody waited for it any more: it was answered, timed out or dropped.
         var endedAt: Instant?
@@ -78,6 +72,13 @@ final class FleetLedger: Sendable {
         var effects: [Effect] = []
         var breakers: [BreakerChange] = []
         var pauses: [Pause] = []
+        var dead: Set<Int> = []
+        /// Daemons that were asked to leave.
+        var leaving: Set<Int> = []
+        /// Services of which a daemon may have told something twice, since it couldn't know that it was written.
+        var blurred: Set<String> = []
+        /// What each breaker was in the end.
+        var counted: [String: CircuitBreaker] = [:]
         /// By how much a daemon may be wrong about the store's clock: half of what reading it took at most.
         var skew = TimeSpan.zero
         var coverage = FleetCoverage()
@@ -85,7 +86,7 @@ final class FleetLedger: Sendable {
         var problems: [(saga: Int?, text: String)] = []
         var hash = FleetHash()
         var lines: [String] = []
-        fileprivate var places: [SagaID: Int] = [:]
+        var places: [SagaID: Int] = [:]
         fileprivate var sentKeys: Set<SentKey> = []
     }
 
@@ -120,9 +121,6 @@ final class FleetLedger: Sendable {
         }
     }
 
-    /// The lease was given up by its daemon.
-    func leave(_ lease: Int32) { state.withLock { $0.incarnations[lease]?.hasLeft = true } }
-
     func setAside(_ saga: SagaID) {
         let now = time()
         state.withLock { state in
@@ -149,11 +147,14 @@ final class FleetLedger: Sendable {
         state.withLock { state in
             switch change {
             case .joined(let lease, let daemon):
-                state.incarnations[lease] = Incarnation(daemon: Int(daemon.pid))
-                state.hash.add(now.microseconds, 1_001, Int64(lease), Int64(daemon.pid))
-                if isTraced { state.write("store: lease \(lease) to daemon \(daemon.pid)", at: now) }
+                state.join(lease, Int(daemon.pid), at: now)
+                state.hash.add(now.microseconds, 1_001, Int64(lease.daemon), Int64(daemon.pid))
+                if isTraced { state.write("store: lease \(lease.daemon) to daemon \(daemon.pid)", at: now) }
+            case .acted(let act, let lease): state.act(act, under: lease, at: now)
+            case .raised(let lease): state.raise(lease)
+            case .changedRow(let id, let lease): state.changeRow(id, by: lease)
             case .freed(let lease):
-                state.incarnations[lease]?.freedAt = now
+                state.free(lease, at: now)
                 for index in state.sagas.indices where state.sagas[index].owner == lease {
                     state.sagas[index].owner = nil
                 }
@@ -179,11 +180,11 @@ final class FleetLedger: Sendable {
     // MARK: Calls
 
     /// A call leaves a daemon; returns its number.
-    func send(_ call: Call, by daemon: Int) -> Int {
+    func send(_ call: Call, by daemon: Int, askedAt: Instant) -> Int {
         let now = time()
         return state.withLock { state in
             let saga = state.places[call.saga] ?? 0
-            var sent = Sent(call: call, saga: saga, daemon: daemon, at: now)
+            var sent = Sent(call: call, saga: saga, daemon: daemon, askedAt: askedAt, at: now)
             let decision = state.sagas[saga].history.last {
                 $0.event.event == .started(call.operation, attempt: call.attempt)
             }
@@ -240,6 +241,19 @@ final class FleetLedger: Sendable {
             }
         }
     }
+
+    func blur(_ service: String) { _ = state.withLock { $0.blurred.insert(service) } }
+
+    func end(_ service: String, _ breaker: CircuitBreaker) { state.withLock { $0.counted[service] = breaker } }
+
+    func triesToLeave(_ lease: Int32) { state.withLock { $0.incarnations[lease]?.wantsToLeave = true } }
+
+    /// A daemon has stopped of itself.
+    func hasDrained(_ daemon: Int) { state.withLock { $0.hasDrained(daemon) } }
+
+    func leave(_ daemon: Int) { _ = state.withLock { $0.leaving.insert(daemon) } }
+
+    func die(_ daemon: Int) { _ = state.withLock { $0.dead.insert(daemon) } }
 
     func pause(_ daemon: Int, from: Instant, until: Instant) {
         state.withLock { $0.pauses.append(Pause(daemon: daemon, from: from, until: until)) }

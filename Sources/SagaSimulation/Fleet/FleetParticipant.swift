@@ -22,6 +22,9 @@ actor FleetParticipant {
         let world = world
         if world.happens(.unreachable) { return await say(.unreachable, SimulationScript.unreachable, to: call) }
         if world.happens(.participantRefuses) { return await say(.refusal, status(422, "Refused"), to: call) }
+        if call.operation.side == .compensation, world.happens(.undoRefused) {
+            return await say(.undoRefused, status(422, "UndoRefused"), to: call)
+        }
         if world.happens(.tooMany) { return await say(.tooMany, status(429, nil, wait: true), to: call) }
         if world.happens(.timeout) {
             world.ledger.count(.timeout)
@@ -145,6 +148,7 @@ actor FleetInvoker: StepInvoker {
 
     func invoke(_ call: Call) async -> Answer {
         if world.conditions.isOver { return FleetInvoker.lost }
+        let asked = world.now
         if world.happens(.dieBeforeCall) {
             daemon.die(.diedBeforeCall)
             return FleetInvoker.lost
@@ -156,13 +160,14 @@ actor FleetInvoker: StepInvoker {
         }
         // It may have died meanwhile: what is left of it runs on when all is over.
         if world.conditions.isOver || daemon.isDead { return FleetInvoker.lost }
-        let number = world.ledger.send(changed(call), by: daemon.number)
+        let number = world.ledger.send(changed(call), by: daemon.number, askedAt: asked)
         let answer = await participant.take(changed(call))
         world.ledger.end(number, answer)
+        if world.happens(.pauseBetweenJobs) { daemon.pauseSoon() }
         if world.happens(.dieAfterCall) { daemon.die(.diedAfterCall) }
         world.clock.ring()
         if world.breach == .repeatedCall, world.dice.chance(50) {
-            let number = world.ledger.send(call, by: daemon.number)
+            let number = world.ledger.send(call, by: daemon.number, askedAt: world.now)
             world.ledger.end(number, await participant.take(call))
         }
         return answer

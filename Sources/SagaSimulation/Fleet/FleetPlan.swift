@@ -6,8 +6,10 @@ struct FleetPlan: Sendable {
     /// What may go wrong by itself, each so many times in a thousand where it can.
     enum Fault: Int, Sendable, CaseIterable {
         case dieBeforeCommit, dieAfterCommit, dieBeforeCall, dieAfterCall, pauseBeforeCommit, pauseBeforeCall
+        case pauseBetweenJobs, pauseOnTheWay
         case doubtDone, doubtUndone, doubtLater, conflict, refuse, block, loseAnswer, loseRenewal, slow, serviceDoubt
-        case participantRefuses, unreachable, unhealthy, loseResponse, timeout, straggle, duplicate, retryAfter
+        case participantRefuses, undoRefused, unreachable, unhealthy, loseResponse, timeout, straggle, duplicate,
+            retryAfter
         case tooMany, slowAnswer
     }
 
@@ -26,6 +28,8 @@ struct FleetPlan: Sendable {
 
     let documents: [[UInt8]]
     let definitions: [Definition]
+    /// Of each definition whether a failed undoing stops the others.
+    let isHalting: [Bool]
     let services: [Service]
     let sagaCount: Int
     let configuration: EngineConfiguration
@@ -42,13 +46,16 @@ struct FleetPlan: Sendable {
         let generator = FleetDefinitions(dice, services: dice.roll(1...3))
         var documents: [[UInt8]] = []
         var definitions: [Definition] = []
+        var isHalting: [Bool] = []
         for index in 0..<dice.roll(1...2) {
-            guard let (bytes, definition) = generator.definition("d\(index)") else { return nil }
-            documents.append(bytes)
-            definitions.append(definition)
+            guard let drawn = generator.definition("d\(index)") else { return nil }
+            documents.append(drawn.bytes)
+            definitions.append(drawn.definition)
+            isHalting.append(drawn.isHalting)
         }
         self.documents = documents
         self.definitions = definitions
+        self.isHalting = isHalting
         services = definitions[0].services
         sagaCount = dice.chance(900) ? dice.roll(3...8) : dice.roll(9...30)
         var configuration = FleetPlan.configuration(dice)
@@ -70,12 +77,12 @@ struct FleetPlan: Sendable {
             let most: Int
             switch fault {
             case .dieBeforeCommit, .dieAfterCommit, .dieBeforeCall, .dieAfterCall: most = 20
-            case .pauseBeforeCommit, .pauseBeforeCall: most = 30
+            case .pauseBeforeCommit, .pauseBeforeCall, .pauseBetweenJobs, .pauseOnTheWay: most = 30
             case .refuse: most = 10
             case .loseAnswer, .loseRenewal, .slow, .block, .conflict, .serviceDoubt: most = 60
             case .doubtDone, .doubtUndone, .doubtLater: most = 60
             case .participantRefuses, .duplicate, .retryAfter, .tooMany: most = 100
-            case .unreachable, .unhealthy, .loseResponse, .timeout, .straggle, .slowAnswer: most = 250
+            case .undoRefused, .unreachable, .unhealthy, .loseResponse, .timeout, .straggle, .slowAnswer: most = 250
             }
             return !isCalm && dice.chance(500) ? dice.roll(1...most) : 0
         }

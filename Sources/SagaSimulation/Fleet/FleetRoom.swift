@@ -58,7 +58,11 @@ actor FleetRoom {
             world.ledger.note(.daemonDrained, victim.daemon.number, 0, "daemon \(victim.daemon.number): drains")
             victim.daemon.leave()
             let engine = victim.engine
-            Task(executorPreference: victim.daemon.lane) { await engine.drain() }
+            let world = world
+            Task(executorPreference: victim.daemon.lane) {
+                await engine.drain()
+                if !world.conditions.isOver { world.ledger.hasDrained(victim.daemon.number) }
+            }
         case .pause(let span): victim?.daemon.pause(for: span)
         case .outage(let span):
             world.ledger.note(.outage, 0, 0, "store: down for \(span.microseconds / 1_000) ms")
@@ -126,7 +130,10 @@ actor FleetRoom {
         world.conditions.heal()
         for daemon in daemons { daemon.daemon.heal() }
         if !daemons.contains(where: { $0.daemon.isAlive }) { launch() }
-        for service in world.plan.services { await operate(.reset, on: service.name) }
+        // A breaker that is closed goes on counting.
+        for service in world.plan.services where await store.breaker(service.name)?.state != .closed {
+            await operate(.reset, on: service.name)
+        }
         for saga in sagas.compactMap({ $0 }) { await store.carryOut(.resume, on: saga, in: world) }
         world.clock.ring()
     }
@@ -201,6 +208,11 @@ actor FleetRoom {
             await world.clock.sleep(for: .milliseconds(50))
             rounds += 1
         }
+        // A daemon looks at its services once a second at least, and tells of the calls that ended.
+        await world.clock.sleep(for: .milliseconds(1_200))
+        for service in world.plan.services {
+            if let breaker = await store.breaker(service.name) { world.ledger.end(service.name, breaker) }
+        }
         for saga in sagas.compactMap({ $0 }) {
             guard let row = await store.row(saga), let place = world.ledger.place(of: saga) else { continue }
             world.ledger.end(place, status: row.status)
@@ -221,11 +233,17 @@ extension FleetBreach {
     var ofStore: InMemoryStore.Breach? {
         switch self {
         case .noFence: .fence
+        case .noFenceOfLeaving: .fenceOfLeaving
+        case .noFenceOfSettingAside: .fenceOfSettingAside
+        case .noFenceOfServices: .fenceOfServices
+        case .foreignRows: .rowOwner
+        case .earlyTakeOver: .leaseEnd
+        case .noOwnershipOfWaiting: .ownershipOfWaiting
         case .noSequenceLock: .sequence
         case .noOwnership: .ownership
         case .noCompareAndSet: .compareAndSet
         case .wrongStatus: .status
-        case .lyingCommit, .earlyAnswer, .noGuard, .changingKey, .repeatedCall, .absentPerson: nil
+        case .lyingCommit, .lyingServiceWrite, .earlyAnswer, .noGuard, .changingKey, .repeatedCall, .absentPerson: nil
         }
     }
 }

@@ -7,7 +7,7 @@ struct FleetServiceChecks {
     private let plan: FleetPlan
 
     /// How long a daemon may go by what it read of a breaker, and what reading it takes at most in a simulation.
-    private static let freshness = TimeSpan.milliseconds(250 + 402)
+    static let freshness = TimeSpan.milliseconds(250 + 402)
 
     init(_ ledger: FleetLedger.State, plan: FleetPlan) {
         self.ledger = ledger
@@ -74,7 +74,7 @@ struct FleetServiceChecks {
     }
 
     private func breakerProblems(_ service: Service, _ calls: [FleetLedger.Sent]) -> [String] {
-        guard service.circuitBreaker != nil else { return [] }
+        guard let settings = service.circuitBreaker else { return [] }
         let changes = ledger.breakers.filter { $0.service == service.name }
         for (index, change) in changes.enumerated()
         where change.type == .breakerOpened || change.type == .breakerForcedOpen {
@@ -88,13 +88,44 @@ struct FleetServiceChecks {
                 ]
             }
         }
+        let all = ledger.sent.filter { $0.isTo(service) }
         return probeProblems(service, calls, changes) + countProblems(service, changes)
+            + FleetBreakerBooks(ledger, service, settings, all).problems + quietProblems(all)
+    }
+
+    /// A daemon that was asked for quiet keeps it: the others learn of it a moment later.
+    private func quietProblems(_ calls: [FleetLedger.Sent]) -> [String] {
+        let lifted = ledger.breakers.filter { $0.type == .breakerReset }.map(\.at)
+        for asked in calls {
+            guard let ended = asked.endedAt, let answer = asked.answer, answer.verdict == .failure,
+                let wait = answer.retryAfter, !isForgotten(asked)
+            else { continue }
+            let until = ended + wait + TimeSpan(microseconds: -ledger.skew.microseconds)
+            for sent in calls where sent.lease == asked.lease {
+                guard let decided = sent.decidedAt, decided > ended + ledger.skew, decided < until,
+                    !lifted.contains(where: { $0 >= asked.at && $0 <= decided })
+                else { continue }
+                return [
+                    "a call is decided on at \((decided - SimulatedRun.start).microseconds), and it asked for quiet"
+                ]
+            }
+        }
+        return []
+    }
+
+    /// Whether its daemon doesn't go by the answer any more.
+    private func isForgotten(_ sent: FleetLedger.Sent) -> Bool {
+        guard let lease = sent.lease, let ended = sent.endedAt else { return true }
+        if ledger.pauses.contains(where: { $0.daemon == sent.daemon && $0.from <= ended && $0.until >= ended }) {
+            return true
+        }
+        return ledger.incarnations[lease]?.freedAt.map { $0 <= ended } ?? false
     }
 
     /// A breaker that opens counts no failure that wasn't one, or that belongs to an earlier state of it.
     private func countProblems(_ service: Service, _ changes: [FleetLedger.BreakerChange]) -> [String] {
-        // A write in doubt that comes through after all may have told what is told again.
-        if ledger.coverage[.serviceWriteDoubtful] > 0 { return [] }
+        // What a daemon can't know to have told it tells again.
+        if ledger.blurred.contains(service.name) { return [] }
         let failures = ledger.sent.filter { $0.isTo(service) && $0.answer?.verdict == .failure }
         var problems: [String] = []
         for (index, change) in changes.enumerated() where change.type == .breakerOpened {

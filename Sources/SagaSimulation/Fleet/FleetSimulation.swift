@@ -6,16 +6,26 @@ import Synchronization
 public enum FleetBreach: String, Sendable, CaseIterable {
     /// The store lets writes through under a lease that was taken over.
     case noFence
+    /// The same for a daemon that leaves, for sagas set aside, and for services.
+    case noFenceOfLeaving, noFenceOfSettingAside, noFenceOfServices
+    /// The store lets a daemon change the rows of sagas that aren't its own.
+    case foreignRows
+    /// The store takes a lease over before its end.
+    case earlyTakeOver
     /// The store doesn't mind that a place in a history is taken.
     case noSequenceLock
     /// The store gives a saga to two daemons.
     case noOwnership
+    /// The same when sagas that wait for a service are taken up.
+    case noOwnershipOfWaiting
     /// The store lets every change of a service through.
     case noCompareAndSet
     /// The store's row says something else than the history.
     case wrongStatus
     /// The store says that a commit is done which isn't.
     case lyingCommit
+    /// The same of a change of a service.
+    case lyingServiceWrite
     /// The store says so before it is.
     case earlyAnswer
     /// Participants do an action after its undo.

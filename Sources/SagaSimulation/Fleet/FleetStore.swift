@@ -6,6 +6,8 @@ actor FleetStore: SagaStore {
     private let store: InMemoryStore
     private let daemon: FleetDaemon
     private let world: FleetWorld
+    /// Services whose change is in doubt, by what it was decided on.
+    private var doubtful: [ServiceID: (version: Int64, name: String)] = [:]
     private nonisolated let executor: SimulatedExecutor
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -19,8 +21,14 @@ actor FleetStore: SagaStore {
 
     // MARK: The way there and back
 
-    private func travel() async throws(StoreError) {
+    /// - Parameter isRare: whether this is asked so seldom that it has to go wrong more often, for it to go wrong at all.
+    private func travel(isRare: Bool = false) async throws(StoreError) {
         let clock = world.clock
+        if world.happens(.pauseOnTheWay, times: isRare ? 20 : 1) {
+            let span = world.dice.milliseconds(5...3_000)
+            daemon.pause(for: span, .pausedOnTheWay)
+            await clock.sleep(for: span)
+        }
         if world.conditions.isOver { throw .leaseLost }
         var latency = Int64(100 + world.dice.roll(world.conditions.isHealed ? 300 : 1_500))
         if world.happens(.slow) { latency += Int64(world.dice.roll(300_000)) }
@@ -60,9 +68,9 @@ actor FleetStore: SagaStore {
     }
 
     func leave(_ lease: Lease) async throws(StoreError) {
-        try await travel()
+        world.ledger.triesToLeave(lease.daemon)
+        try await travel(isRare: true)
         try await store.leave(lease)
-        world.ledger.leave(lease.daemon)
         world.clock.ring()
         try comeBack()
     }
@@ -124,7 +132,7 @@ actor FleetStore: SagaStore {
     }
 
     func setAside(_ saga: SagaID, reason: String, under lease: Lease) async throws(StoreError) {
-        try await travel()
+        try await travel(isRare: true)
         try await store.setAside(saga, reason: reason, under: lease)
         world.ledger.setAside(saga)
         world.ledger.note(.setAside, daemon.number, 0, "store: saga \(world.name(saga)) set aside, \(reason)")
@@ -145,8 +153,9 @@ actor FleetStore: SagaStore {
             await world.clock.sleep(for: span)
         }
         try await travel()
-        try await meddle(appends)
-        if let doubtful = try await doubt(appends, lease) { throw doubtful }
+        let kind = doubtKind
+        try await meddle(appends, isDoubtful: kind != nil)
+        if let kind { throw try await doubt(kind, appends, lease) }
         if world.breach == .lyingCommit, world.dice.chance(50) { return [] }
         if world.breach == .earlyAnswer, world.dice.chance(100) {
             later(.milliseconds(Int64(world.dice.roll(1...200))), appends, lease)
@@ -165,13 +174,14 @@ actor FleetStore: SagaStore {
             if case .park? = append.row?.hold { world.ledger.count(.parked) }
         }
         world.clock.ring()
+        if world.happens(.pauseBetweenJobs) { daemon.pauseSoon() }
         if world.happens(.dieAfterCommit) { daemon.die(.diedAfterCommit) }
         return conflicts
     }
 
     /// Persons who are faster, content that is refused, rows that are locked.
-    private func meddle(_ appends: [Append]) async throws(StoreError) {
-        if world.happens(.conflict), let append = world.dice.pick(appends) {
+    private func meddle(_ appends: [Append], isDoubtful: Bool) async throws(StoreError) {
+        if world.happens(.conflict, times: isDoubtful ? 5 : 1), let append = world.dice.pick(appends) {
             let command = world.dice.pick([OperatorCommand.cancel, .pause, .resume, .retry, .terminate]) ?? .cancel
             await store.carryOut(command, on: append.saga, in: world)
         }
@@ -186,24 +196,34 @@ actor FleetStore: SagaStore {
         }
     }
 
-    /// The connection is lost while committing: it has happened, never will, or is under way still.
-    private func doubt(_ appends: [Append], _ lease: Lease) async throws(StoreError) -> StoreError? {
-        if world.happens(.doubtDone) {
-            let conflicts = try await store.commit(appends, under: lease)
+    /// How the connection is lost while committing; nil when it isn't.
+    private var doubtKind: FleetPlan.Fault? {
+        [.doubtDone, .doubtUndone, .doubtLater].first { world.happens($0) }
+    }
+
+    /// It has happened, never will, or is under way still.
+    ///
+    /// What stood in the way was found before, and isn't sent again.
+    private func doubt(
+        _ kind: FleetPlan.Fault, _ appends: [Append], _ lease: Lease
+    ) async throws(StoreError) -> StoreError {
+        let conflicts: Set<SagaID>
+        switch kind {
+        case .doubtDone:
+            conflicts = try await store.commit(appends, under: lease)
             world.clock.ring()
             world.ledger.note(.commitDoubtfulDone, daemon.number, 0, "store: in doubt, was done")
-            return .inDoubt("the connection was lost", conflicts: conflicts)
-        }
-        if world.happens(.doubtUndone) {
+        case .doubtUndone:
+            conflicts = await store.taken(appends)
             world.ledger.note(.commitDoubtfulUndone, daemon.number, 0, "store: in doubt, wasn't done")
-            return .inDoubt("the connection was lost")
-        }
-        if world.happens(.doubtLater) {
+        default:
+            conflicts = await store.taken(appends)
+            let rest = appends.filter { !conflicts.contains($0.saga) }
             world.ledger.note(.commitDoubtfulLater, daemon.number, 0, "store: in doubt, still under way")
-            later(.milliseconds(Int64(world.dice.roll(1...50))), appends, lease)
-            return .inDoubt("the connection was lost")
+            later(.milliseconds(Int64(world.dice.roll(1...50))), rest, lease)
         }
-        return nil
+        if !conflicts.isEmpty { world.ledger.count(.doubtWithConflict) }
+        return .inDoubt("the connection was lost", conflicts: conflicts)
     }
 
     private func later(_ span: TimeSpan, _ appends: [Append], _ lease: Lease) {
@@ -231,8 +251,16 @@ actor FleetStore: SagaStore {
     }
 
     func service(_ id: ServiceID, newerThan version: Int64) async throws(StoreError) -> StoredService? {
-        try await travel()
-        return try await store.service(id, newerThan: version)
+        let doubt = doubtful.removeValue(forKey: id)
+        do throws(StoreError) {
+            try await travel()
+            let stored = try await store.service(id, newerThan: version)
+            if let doubt, let stored, stored.version > doubt.version + 1 { world.ledger.blur(doubt.name) }
+            return stored
+        } catch {
+            if let doubt { world.ledger.blur(doubt.name) }
+            throw error
+        }
     }
 
     func write(_ update: ServiceUpdate, under lease: Lease) async throws(StoreError) -> Bool {
@@ -241,8 +269,12 @@ actor FleetStore: SagaStore {
             world.ledger.note(.serviceWriteDoubtful, daemon.number, 0, "store: a service's change is in doubt")
             let (store, world) = (store, world)
             switch world.dice.roll(3) {
-            case 0: _ = try await store.write(update, under: lease)
+            case 0:
+                if try await store.write(update, under: lease) {
+                    doubtful[update.id] = (update.expectedVersion, await store.name(of: update.id))
+                }
             case 1:
+                world.ledger.blur(await store.name(of: update.id))
                 Task(executorPreference: world.executor) {
                     await world.clock.sleep(for: .milliseconds(Int64(world.dice.roll(1...40))))
                     if !world.conditions.isOver { _ = try? await store.write(update, under: lease) }
@@ -251,6 +283,7 @@ actor FleetStore: SagaStore {
             }
             throw .inDoubt("the connection was lost")
         }
+        if world.breach == .lyingServiceWrite, world.dice.chance(50) { return true }
         let isWritten = try await store.write(update, under: lease)
         if !isWritten { world.ledger.count(.serviceWriteRaced) }
         return isWritten

@@ -27,6 +27,19 @@ import Testing
         saga.when(.proceed, at: 10, then: ["turn: – Saga.DeadlineExceeded", "compensated"])
     }
 
+    /// A saga that waited in its row: the undo that being taken up begins isn't a call that somebody has lost.
+    @Test func whatIsBegunWhenASagaIsTakenUpAfterItsDeadlineIsNotLost() {
+        var saga = Specification(
+            definition([step("a"), step("b", retry: noJitter(attempts: 9))], deadline: .seconds(10)))
+        saga.when(.proceed, then: ["begin a #1"], calls: ["a #1"])
+        saga.when(.done(0), at: 1, then: ["done a #1", "begin b #1"], calls: ["b #1"])
+        saga.when(.failed(1, retryAfter: .seconds(60)), at: 5, then: ["failed b #1 Busy, next 01:05.000Z"])
+        saga.when(
+            .takenUp(ownCalls: []), at: 10, then: ["turn: – Saga.DeadlineExceeded", "begin undo a #1"],
+            calls: ["undo a #1"])
+        saga.when(.undone(0), at: 11, then: ["done undo a #1", "compensated"])
+    }
+
     @Test func theDeadlineCountsWhilePendingAndWhilePaused() {
         var late = Specification(definition([step("a")], deadline: .seconds(10)))
         late.when(.takenUp(ownCalls: []), at: 11, then: ["turn: – Saga.DeadlineExceeded", "compensated"])
