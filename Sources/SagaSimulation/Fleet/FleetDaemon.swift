@@ -27,6 +27,7 @@ final class FleetConditions: Sendable {
         var isOver = false
         var outageUntil: Int64 = 0
         var slowUntil: Int64 = 0
+        var onTheWayUntil: Int64 = 0
         var poisoned: Set<SagaID> = []
     }
 
@@ -46,6 +47,9 @@ final class FleetConditions: Sendable {
     }
 
     func end() { state.withLock { $0.isOver = true } }
+    /// When the last request has arrived that was on its way while its sender stood still.
+    var onTheWayUntil: Int64 { state.withLock { $0.onTheWayUntil } }
+    func isOnTheWay(until end: Int64) { state.withLock { $0.onTheWayUntil = max($0.onTheWayUntil, end) } }
     func breakStore(until end: Int64) { state.withLock { $0.outageUntil = max($0.outageUntil, end) } }
     func slowStore(until end: Int64) { state.withLock { $0.slowUntil = max($0.slowUntil, end) } }
     func isStoreDown(at now: Int64) -> Bool { state.withLock { now < $0.outageUntil } }

@@ -209,7 +209,8 @@ actor FleetRoom {
             rounds += 1
         }
         // A daemon looks at its services once a second at least, and tells of the calls that ended.
-        await world.clock.sleep(for: .milliseconds(1_200))
+        let last = max(world.clock.now(), world.conditions.onTheWayUntil)
+        await world.clock.sleep(until: last + 1_200_000)
         for service in world.plan.services {
             if let breaker = await store.breaker(service.name) { world.ledger.end(service.name, breaker) }
         }

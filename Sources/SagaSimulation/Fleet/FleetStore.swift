@@ -27,6 +27,7 @@ actor FleetStore: SagaStore {
         if world.happens(.pauseOnTheWay, times: isRare ? 20 : 1) {
             let span = world.dice.milliseconds(5...3_000)
             daemon.pause(for: span, .pausedOnTheWay)
+            world.conditions.isOnTheWay(until: clock.now() + span.microseconds)
             await clock.sleep(for: span)
         }
         if world.conditions.isOver { throw .leaseLost }
