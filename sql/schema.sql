@@ -969,7 +969,9 @@ BEGIN
             PERFORM saga.make_partition(
                 to_char((v_today + v_ahead * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD'));
         END LOOP;
-        IF cardinality(v_missing) > 0 AND NOT saga.hold_default() THEN
+        -- The first of them may have begun, or begin while the default partition is waited for and read.
+        IF cardinality(v_missing) > 0 AND NOT saga.hold_default(
+                v_today + v_missing[1] * interval '24 hours' <= clock_timestamp() + interval '10 minutes') THEN
             RAISE EXCEPTION USING ERRCODE = 'lock_not_available';
         END IF;
         FOREACH v_ahead IN ARRAY v_missing LOOP
@@ -1125,10 +1127,10 @@ $$;
 COMMENT ON FUNCTION saga.grant_roles() IS 'Grants what this schema has to those of the roles saga_reader (sees all), saga_starter (starts and cancels) and saga_operator (both, steers sagas and registers definitions) that exist. For the schema''s owner; may be run again.';
 
 --
--- Name: hold_default(); Type: FUNCTION; Schema: saga; Owner: -
+-- Name: hold_default(boolean); Type: FUNCTION; Schema: saga; Owner: -
 --
 
-CREATE FUNCTION saga.hold_default() RETURNS boolean
+CREATE FUNCTION saga.hold_default(against_starts boolean) RETURNS boolean
     LANGUAGE plpgsql
     SET lock_timeout TO '100ms'
     AS $$
@@ -1156,6 +1158,11 @@ BEGIN
     PERFORM set_config('lock_timeout', '100ms', true);
     FOR attempt IN 1..5 LOOP
         BEGIN
+            -- A statement that has seen where its rows go before it waits for that table is refused once they go
+            -- elsewhere: so it waits before it looks.
+            IF against_starts THEN
+                LOCK TABLE ONLY saga.event, ONLY saga.state IN SHARE ROW EXCLUSIVE MODE;
+            END IF;
             LOCK TABLE saga.state_default, saga.event_default IN ACCESS EXCLUSIVE MODE;
             RETURN true;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
@@ -1167,10 +1174,10 @@ END
 $$;
 
 --
--- Name: FUNCTION hold_default(); Type: COMMENT; Schema: saga; Owner: -
+-- Name: FUNCTION hold_default(against_starts boolean); Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON FUNCTION saga.hold_default() IS 'Locks the default partition until the transaction''s end, if nobody holds it for long; whether it did.';
+COMMENT ON FUNCTION saga.hold_default(against_starts boolean) IS 'Locks the default partition until the transaction''s end, if nobody holds it for long; whether it did. Where starts may be on their way into it, it locks its parents against whoever writes, too.';
 
 --
 -- Name: id_at(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
@@ -3348,10 +3355,10 @@ REVOKE ALL ON FUNCTION saga.find(id_or_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION saga.grant_roles() FROM PUBLIC;
 
 --
--- Name: FUNCTION hold_default(); Type: ACL; Schema: saga; Owner: -
+-- Name: FUNCTION hold_default(against_starts boolean); Type: ACL; Schema: saga; Owner: -
 --
 
-REVOKE ALL ON FUNCTION saga.hold_default() FROM PUBLIC;
+REVOKE ALL ON FUNCTION saga.hold_default(against_starts boolean) FROM PUBLIC;
 
 --
 -- Name: FUNCTION id_at(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -
