@@ -92,6 +92,19 @@ import Testing
         }
     }
 
+    /// Somebody who keeps even readers away isn't waited for either, as VACUUM FULL does.
+    @Test func whoeverRewritesTheDefaultPartitionIsNotWaitedFor() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.pool.withConnection { connection in
+                _ = try await connection.query("BEGIN")
+                _ = try await connection.query("LOCK TABLE saga.state_default IN ACCESS EXCLUSIVE MODE")
+                #expect(try await fixture.value(Self.ensure) == "0")
+                _ = try await connection.query("COMMIT")
+            }
+            #expect(try await fixture.value(Self.ensure) == "3")
+        }
+    }
+
     /// Who commits a start while the tables are waited for is seen: the keys are asked again under the lock.
     @Test func whatIsCommittedMeanwhileIsSeen() async throws {
         try await SchemaFixture.run { fixture async throws in
