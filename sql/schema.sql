@@ -952,24 +952,26 @@ BEGIN
         RETURN 0;
     END IF;
     v_today := date_trunc('day', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
-    FOR n IN 0..days LOOP
-        v_first := saga.id_floor(v_today + n * interval '24 hours');
-        v_end := saga.id_floor(v_today + (n + 1) * interval '24 hours');
-        CONTINUE WHEN EXISTS (
-            SELECT FROM saga.partitions() p WHERE p.end_id > v_first AND (p.first_id IS NULL OR p.first_id < v_end));
-        -- Rows of that day in the default partition stay there; the days after it are not held up.
-        IF saga.default_holds(v_first, v_end) THEN
-            v_filled := v_filled || to_char((v_today + n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD');
-        ELSE
-            v_missing := v_missing || n;
-        END IF;
-    END LOOP;
     BEGIN
+        FOR n IN 0..days LOOP
+            v_first := saga.id_floor(v_today + n * interval '24 hours');
+            v_end := saga.id_floor(v_today + (n + 1) * interval '24 hours');
+            CONTINUE WHEN EXISTS (SELECT FROM saga.partitions() p
+                WHERE p.end_id > v_first AND (p.first_id IS NULL OR p.first_id < v_end));
+            -- Rows of that day in the default partition stay there; the days after it are not held up.
+            IF saga.default_holds(v_first, v_end) THEN
+                v_filled := v_filled || to_char((v_today + n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD');
+            ELSE
+                v_missing := v_missing || n;
+            END IF;
+        END LOOP;
         FOREACH v_ahead IN ARRAY v_missing LOOP
             PERFORM saga.make_partition(
                 to_char((v_today + v_ahead * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD'));
         END LOOP;
-        IF cardinality(v_missing) > 0 AND NOT saga.hold_default() THEN
+        -- The first of them may have begun, or begin while the default partition is waited for and read.
+        IF cardinality(v_missing) > 0 AND NOT saga.hold_default(
+                v_today + v_missing[1] * interval '24 hours' <= clock_timestamp() + interval '10 minutes') THEN
             RAISE EXCEPTION USING ERRCODE = 'lock_not_available';
         END IF;
         FOREACH v_ahead IN ARRAY v_missing LOOP
@@ -1006,7 +1008,13 @@ BEGIN
         RAISE NOTICE 'sagas of % are in the default partition, which goes on taking them',
             array_to_string(v_filled, ', ');
     END IF;
-    PERFORM saga.aim_probe();
+    BEGIN
+        PERFORM saga.aim_probe();
+    EXCEPTION
+        -- What it wrote last looks through all partitions once its own days are over.
+        WHEN lock_not_available OR deadlock_detected THEN
+            NULL;
+    END;
     RETURN v_made;
 END
 $$;
@@ -1125,10 +1133,10 @@ $$;
 COMMENT ON FUNCTION saga.grant_roles() IS 'Grants what this schema has to those of the roles saga_reader (sees all), saga_starter (starts and cancels) and saga_operator (both, steers sagas and registers definitions) that exist. For the schema''s owner; may be run again.';
 
 --
--- Name: hold_default(); Type: FUNCTION; Schema: saga; Owner: -
+-- Name: hold_default(boolean); Type: FUNCTION; Schema: saga; Owner: -
 --
 
-CREATE FUNCTION saga.hold_default() RETURNS boolean
+CREATE FUNCTION saga.hold_default(against_starts boolean) RETURNS boolean
     LANGUAGE plpgsql
     SET lock_timeout TO '100ms'
     AS $$
@@ -1156,6 +1164,11 @@ BEGIN
     PERFORM set_config('lock_timeout', '100ms', true);
     FOR attempt IN 1..5 LOOP
         BEGIN
+            -- A statement that has seen where its rows go before it waits for that table is refused once they go
+            -- elsewhere: so it waits before it looks.
+            IF against_starts THEN
+                LOCK TABLE ONLY saga.event, ONLY saga.state IN SHARE ROW EXCLUSIVE MODE;
+            END IF;
             LOCK TABLE saga.state_default, saga.event_default IN ACCESS EXCLUSIVE MODE;
             RETURN true;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
@@ -1167,10 +1180,10 @@ END
 $$;
 
 --
--- Name: FUNCTION hold_default(); Type: COMMENT; Schema: saga; Owner: -
+-- Name: FUNCTION hold_default(against_starts boolean); Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON FUNCTION saga.hold_default() IS 'Locks the default partition until the transaction''s end, if nobody holds it for long; whether it did.';
+COMMENT ON FUNCTION saga.hold_default(against_starts boolean) IS 'Locks the default partition until the transaction''s end, if nobody holds it for long; whether it did. Where starts may be on their way into it, it locks its parents against whoever writes, too.';
 
 --
 -- Name: id_at(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
@@ -3345,10 +3358,10 @@ REVOKE ALL ON FUNCTION saga.find(id_or_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION saga.grant_roles() FROM PUBLIC;
 
 --
--- Name: FUNCTION hold_default(); Type: ACL; Schema: saga; Owner: -
+-- Name: FUNCTION hold_default(against_starts boolean); Type: ACL; Schema: saga; Owner: -
 --
 
-REVOKE ALL ON FUNCTION saga.hold_default() FROM PUBLIC;
+REVOKE ALL ON FUNCTION saga.hold_default(against_starts boolean) FROM PUBLIC;
 
 --
 -- Name: FUNCTION id_at(at timestamp with time zone); Type: ACL; Schema: saga; Owner: -

@@ -92,6 +92,19 @@ import Testing
         }
     }
 
+    /// Somebody who keeps even readers away isn't waited for either, as VACUUM FULL does.
+    @Test func whoeverRewritesTheDefaultPartitionIsNotWaitedFor() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.pool.withConnection { connection in
+                _ = try await connection.query("BEGIN")
+                _ = try await connection.query("LOCK TABLE saga.state_default IN ACCESS EXCLUSIVE MODE")
+                #expect(try await fixture.value(Self.ensure) == "0")
+                _ = try await connection.query("COMMIT")
+            }
+            #expect(try await fixture.value(Self.ensure) == "3")
+        }
+    }
+
     /// Who commits a start while the tables are waited for is seen: the keys are asked again under the lock.
     @Test func whatIsCommittedMeanwhileIsSeen() async throws {
         try await SchemaFixture.run { fixture async throws in
@@ -101,8 +114,7 @@ import Testing
                 WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
                 """
             let waits = """
-                \(locks) AND relation = 'saga.state_default'::regclass AND NOT granted
-                    AND mode = 'AccessExclusiveLock'
+                \(locks) AND relation IN ('saga.state'::regclass, 'saga.state_default'::regclass) AND NOT granted
                 """
             async let made: String = {
                 // Not before somebody holds the table, whose start isn't seen yet.
@@ -126,6 +138,30 @@ import Testing
             #expect(
                 try await fixture.value("SELECT count(*) FROM saga.state WHERE id < saga.id_floor('2020-01-03Z')")
                     == "1")
+        }
+    }
+
+    /// Who starts a saga of a day that is being made waits, and starts it there: it has not yet been sent elsewhere.
+    @Test func aStartThatWaitsForItsDayGoesThere() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.pool.withConnection { connection in
+                _ = try await connection.query("BEGIN")
+                _ = try await connection.query(Self.ensure)
+                async let id = fixture.oldSaga("2020-01-01T08:00:00Z", endedAt: nil)
+                let waits = """
+                    SELECT count(*) FROM pg_locks WHERE NOT granted
+                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                    """
+                while try await fixture.value(waits) == "0" {}
+                _ = try await connection.query("COMMIT")
+                _ = try await id
+            }
+            #expect(
+                try await fixture.rows(
+                    "SELECT tableoid::regclass AS place FROM saga.state UNION ALL "
+                        + "SELECT tableoid::regclass FROM saga.event") == [
+                        "saga.state_20200101", "saga.event_20200101",
+                    ])
         }
     }
 
@@ -334,6 +370,22 @@ import Testing
                     """)
                     == ["event_20200101", "event_default", "state_20200101", "state_default"].map { "\($0)|postgres" }
             )
+        }
+    }
+
+    /// A role that may write the rows isn't stopped by what they are checked with.
+    @Test func whoMayWriteMayHaveItChecked() async throws {
+        try await SchemaFixture.run(in: try await .empty()) { fixture async throws in
+            try await fixture.pool.execute(
+                script: """
+                    DO $$ BEGIN CREATE ROLE night_shift; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+                    ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC
+                    """)
+            _ = try await fixture.migrator.migrate()
+            try await fixture.pool.execute(
+                script: "GRANT USAGE ON SCHEMA saga TO night_shift; GRANT SELECT, UPDATE ON saga.state TO night_shift")
+            _ = try await fixture.oldSaga("2020-01-02T08:00:00Z", endedAt: nil)
+            #expect(try await fixture.refusal("UPDATE saga.state SET paused = true", as: "night_shift") == nil)
         }
     }
 

@@ -52,4 +52,25 @@ import Testing
         #expect(Set(taken) == started)
         await main.close()
     }
+
+    /// Given a saga of an earlier day that a wide look has found, when a daemon that is full claims what is its own and
+    /// nothing else, then what it takes next is that saga: it isn't left to the next wide look, when it may be full again.
+    @Test func aFullDaemonTakesThemWhenItHasRoom() async throws {
+        let main = try await PostgresUnderTest.make()
+        _ = try await main.pool.query("SELECT saga.ensure_partitions(0, '2020-01-01T12:00:00Z')")
+        _ = try await main.pool.query("SELECT saga.ensure_partitions()")
+        _ = try await main.pool.query(
+            """
+            INSERT INTO saga.state (id, started_at, definition_id, status, due_at)
+            SELECT saga.id_at(at), at, 1, 1, at FROM (VALUES ('2020-01-01T08:00:00Z'::timestamptz)) AS v (at)
+            """)
+        let store = main.store
+        let lease = try await store.join(
+            DaemonIdentity(host: "here", pid: 1, version: "test"), leaseLength: .seconds(10))
+        #expect(try await store.waitForDueSagas(lease, every: .milliseconds(1), upTo: .seconds(1)))
+
+        #expect(try await store.claim(lease, limit: 0, ownLimit: 10) == [])
+        #expect(try await store.claim(lease, limit: 2, ownLimit: 10).count == 1)
+        await main.close()
+    }
 }

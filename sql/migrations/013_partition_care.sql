@@ -11,6 +11,9 @@
 -- day, then it reads the default partition, as it did.
 CREATE FUNCTION saga.in_default(id uuid) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT true';
 
+-- For where ALTER DEFAULT PRIVILEGES keeps it from everybody: whoever may write a row may have it checked.
+GRANT EXECUTE ON FUNCTION saga.in_default(uuid) TO PUBLIC;
+
 COMMENT ON FUNCTION saga.in_default(uuid) IS
     'True. Within saga.ensure_partitions it says for a moment which ids the default partition doesn''t hold, so that '
     'PostgreSQL needn''t read it.';
@@ -101,7 +104,8 @@ $$;
 COMMENT ON FUNCTION saga.default_holds(uuid, uuid) IS
     'Whether anything of these ids, the last one left out, is in the default partition.';
 
-CREATE FUNCTION saga.hold_default() RETURNS boolean LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
+CREATE FUNCTION saga.hold_default(against_starts boolean) RETURNS boolean LANGUAGE plpgsql
+SET lock_timeout = '100ms' AS $$
 DECLARE
     v_table regclass;
     v_name text;
@@ -126,6 +130,11 @@ BEGIN
     PERFORM set_config('lock_timeout', '100ms', true);
     FOR attempt IN 1..5 LOOP
         BEGIN
+            -- A statement that has seen where its rows go before it waits for that table is refused once they go
+            -- elsewhere: so it waits before it looks.
+            IF against_starts THEN
+                LOCK TABLE ONLY saga.event, ONLY saga.state IN SHARE ROW EXCLUSIVE MODE;
+            END IF;
             LOCK TABLE saga.state_default, saga.event_default IN ACCESS EXCLUSIVE MODE;
             RETURN true;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
@@ -136,8 +145,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION saga.hold_default() IS
-    'Locks the default partition until the transaction''s end, if nobody holds it for long; whether it did.';
+COMMENT ON FUNCTION saga.hold_default(boolean) IS
+    'Locks the default partition until the transaction''s end, if nobody holds it for long; whether it did. Where '
+    'starts may be on their way into it, it locks its parents against whoever writes, too.';
 
 CREATE OR REPLACE FUNCTION saga.ensure_partitions(days integer DEFAULT 7, at timestamptz DEFAULT clock_timestamp())
 RETURNS integer LANGUAGE plpgsql
@@ -170,24 +180,26 @@ BEGIN
         RETURN 0;
     END IF;
     v_today := date_trunc('day', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
-    FOR n IN 0..days LOOP
-        v_first := saga.id_floor(v_today + n * interval '24 hours');
-        v_end := saga.id_floor(v_today + (n + 1) * interval '24 hours');
-        CONTINUE WHEN EXISTS (
-            SELECT FROM saga.partitions() p WHERE p.end_id > v_first AND (p.first_id IS NULL OR p.first_id < v_end));
-        -- Rows of that day in the default partition stay there; the days after it are not held up.
-        IF saga.default_holds(v_first, v_end) THEN
-            v_filled := v_filled || to_char((v_today + n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD');
-        ELSE
-            v_missing := v_missing || n;
-        END IF;
-    END LOOP;
     BEGIN
+        FOR n IN 0..days LOOP
+            v_first := saga.id_floor(v_today + n * interval '24 hours');
+            v_end := saga.id_floor(v_today + (n + 1) * interval '24 hours');
+            CONTINUE WHEN EXISTS (SELECT FROM saga.partitions() p
+                WHERE p.end_id > v_first AND (p.first_id IS NULL OR p.first_id < v_end));
+            -- Rows of that day in the default partition stay there; the days after it are not held up.
+            IF saga.default_holds(v_first, v_end) THEN
+                v_filled := v_filled || to_char((v_today + n * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD');
+            ELSE
+                v_missing := v_missing || n;
+            END IF;
+        END LOOP;
         FOREACH v_ahead IN ARRAY v_missing LOOP
             PERFORM saga.make_partition(
                 to_char((v_today + v_ahead * interval '24 hours') AT TIME ZONE 'UTC', 'YYYYMMDD'));
         END LOOP;
-        IF cardinality(v_missing) > 0 AND NOT saga.hold_default() THEN
+        -- The first of them may have begun, or begin while the default partition is waited for and read.
+        IF cardinality(v_missing) > 0 AND NOT saga.hold_default(
+                v_today + v_missing[1] * interval '24 hours' <= clock_timestamp() + interval '10 minutes') THEN
             RAISE EXCEPTION USING ERRCODE = 'lock_not_available';
         END IF;
         FOREACH v_ahead IN ARRAY v_missing LOOP
@@ -224,7 +236,13 @@ BEGIN
         RAISE NOTICE 'sagas of % are in the default partition, which goes on taking them',
             array_to_string(v_filled, ', ');
     END IF;
-    PERFORM saga.aim_probe();
+    BEGIN
+        PERFORM saga.aim_probe();
+    EXCEPTION
+        -- What it wrote last looks through all partitions once its own days are over.
+        WHEN lock_not_available OR deadlock_detected THEN
+            NULL;
+    END;
     RETURN v_made;
 END
 $$;
@@ -635,7 +653,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION saga.copy_grants(text, text), saga.make_partition(text),
-    saga.attach_partition(text, text), saga.default_holds(uuid, uuid), saga.hold_default(),
+    saga.attach_partition(text, text), saga.default_holds(uuid, uuid), saga.hold_default(boolean),
     saga.age_limit(interval), saga.refuse_unknown(uuid, text) FROM PUBLIC;
 
 -- With the sequences a saga_reader can make a backup: pg_dump reads them too.

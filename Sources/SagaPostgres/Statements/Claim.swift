@@ -20,7 +20,7 @@ extension PostgresStore {
                     .bool(isWide),
                 ], timeout: timeout)
             let found = try result.rows.first?.decode(0, as: Bool.self) ?? false
-            if found, isWide { wideLooks.hasFound = true }
+            if found, isWide { wideLooks.found() }
             return found
         } catch {
             // Nobody waits any more: a daemon that stops has nothing to warn of.
@@ -61,7 +61,7 @@ extension PostgresStore {
     /// outside; taking it resets that, before the history is read. Claims go on being wide while they find sagas of earlier
     /// days, so that these aren't kept waiting by those of today.
     public func claim(_ lease: Lease, limit: Int, ownLimit: Int) async throws(StoreError) -> [SagaID] {
-        let isWide = wideLooks.hasFound
+        let isWide = wideLooks.isClaimWide(limit: limit)
         do throws(PostgresError) {
             let results = try await fenced(
                 lease,
@@ -76,7 +76,7 @@ extension PostgresStore {
                 ids.append(SagaID(try row.decode(0, as: PostgresUUID.self)))
                 if try !row.decode(1, as: Bool.self) { areNear = false }
             }
-            if isWide { wideLooks.hasFound = !areNear }
+            if isWide { wideLooks.claimed(limit: limit, ofEarlierDays: !areNear) }
             return ids.sorted()
         } catch {
             throw StoreError(error)
