@@ -137,55 +137,44 @@ CREATE FUNCTION saga.aim_probe(at timestamp with time zone DEFAULT clock_timesta
     LANGUAGE plpgsql
     AS $_$
 DECLARE
-    v_near text[];
-    v_from text[];
-    v_until text;
-    v_own text;
-    v_free text;
-    v_take text;
-    v_tables text;
+    v_from constant uuid := saga.id_floor(at - interval '1 hour');
+    v_near text := '';
+    v_count integer := 0;
+    -- Ids below it are of other days; without days here all may be.
+    v_floor uuid;
+    -- The end of the days that are named here.
+    v_until timestamptz := at - interval '1 hour';
+    v_has_gap boolean := EXISTS (SELECT FROM saga.state_default);
+    v_look text;
+    v_partition record;
 BEGIN
-    SELECT coalesce(array_agg(format('saga.%I', 'state_' || p.partition) ORDER BY p.end_id), '{}'),
-            array_agg(saga.utc_text(saga.id_time(p.first_id)) ORDER BY p.end_id),
-            saga.utc_text(max(saga.id_time(p.end_id)))
-        INTO v_near, v_from, v_until FROM saga.partitions() p
-        WHERE p.end_id > saga.id_floor(at - interval '1 hour')
-            AND (p.first_id IS NULL OR p.first_id < saga.id_floor(at + interval '2 hours'));
-    IF v_near = '{}' OR EXISTS (SELECT FROM saga.state_default) THEN
-        v_near := v_near || 'saga.state_default'::text;
+    -- One within the other: later days aren't asked for before they begin. For an hour more than its own a day is looked
+    -- into every time, so that what was started at its end is over.
+    FOR v_partition IN
+        SELECT format('saga.%I', 'state_' || p.partition) AS name, p.first_id,
+            coalesce(saga.id_time(p.first_id), '-infinity') AS begins, saga.id_time(p.end_id) AS ends
+        FROM saga.partitions() p
+        WHERE p.end_id > v_from AND (p.first_id IS NULL OR p.first_id < saga.id_floor(at + interval '8 days'))
+        ORDER BY p.end_id
+    LOOP
+        v_floor := coalesce(v_floor, v_partition.first_id, saga.id_floor('epoch'));
+        v_has_gap := v_has_gap OR v_partition.begins > v_until;
+        v_until := v_partition.ends;
+        v_count := v_count + 1;
+        v_near := v_near || format(E'\n    IF v_now >= %L THEN\n    IF v_now < %L THEN @%s@\n    END IF;',
+            saga.utc_text(v_partition.begins), saga.utc_text(v_partition.ends + interval '1 hour'), v_partition.name);
+    END LOOP;
+    IF v_count = 0 AND NOT EXISTS (SELECT FROM saga.partitions() p WHERE p.end_id > v_from) THEN
+        v_until := 'infinity';
     END IF;
-    -- Later on sagas start in a partition that is not among these.
-    v_until := coalesce(v_until, 'infinity');
-
-    SELECT string_agg(format('EXISTS (SELECT FROM %s s WHERE s.owner = daemon AND s.due_at <= v_now)', n.name),
-            E'\n        OR ' ORDER BY n.place DESC),
-        -- Before its day has begun nothing starts in it.
-        string_agg(format($look$
-        IF v_now >= %2$L THEN
-            PERFORM FROM %1$s s WHERE s.owner IS NULL AND s.due_at <= v_now LIMIT 1;
-            IF FOUND THEN
-                RETURN true;
-            END IF;
-        END IF;$look$, n.name, coalesce(v_from[n.place], '-infinity')), '' ORDER BY n.place DESC),
-        string_agg(format($near$
-    v_free := ARRAY(
-        SELECT s.id FROM %1$s s WHERE s.owner IS NULL AND s.due_at <= now()
-        ORDER BY s.owner, s.due_at LIMIT most FOR UPDATE SKIP LOCKED);
-    v_own := ARRAY(
-        SELECT s.id FROM %1$s s WHERE s.owner = daemon AND s.due_at <= now()
-        ORDER BY s.owner, s.due_at LIMIT own_most FOR UPDATE SKIP LOCKED);
-    IF v_free <> '{}' OR v_own <> '{}' THEN
-        RETURN QUERY
-            UPDATE %1$s s SET owner = daemon, due_at = NULL, unreadable = NULL, waits_for = NULL,
-                waits_attempts = NULL, waits_since = NULL
-            WHERE s.id = ANY (v_free || v_own)
-            RETURNING s.id, true;
-        most := most - cardinality(v_free);
-        own_most := own_most - cardinality(v_own);
+    IF v_has_gap OR v_count = 0 THEN
+        v_near := '@saga.state_default@' || v_near || repeat(E'\n    END IF;', v_count);
+    ELSE
+        v_near := v_near || format(E'\n    IF v_now >= %L THEN @saga.state_default@\n    END IF;', saga.utc_text(v_until))
+            || repeat(E'\n    END IF;', v_count);
     END IF;
-$near$, n.name), '' ORDER BY n.place),
-        format('ARRAY[%s]', string_agg(format('%L::regclass', n.name), ', ' ORDER BY n.place))
-        INTO v_own, v_free, v_take, v_tables FROM unnest(v_near) WITH ORDINALITY AS n (name, place);
+    v_look := E'\n        PERFORM FROM \\1 s WHERE s.owner %s AND s.due_at <= v_now LIMIT 1;'
+        '\n        IF FOUND THEN\n            RETURN true;\n        END IF;';
 
     PERFORM saga.write_aimed('wait_for_work', 'daemon integer, every interval, up_to interval, wide boolean', 'boolean',
         format($body$
@@ -202,10 +191,9 @@ BEGIN
         END IF;
     END IF;
     -- What was appended to a saga that a daemon runs may wait for the next call.
-    IF %1$s THEN
-        RETURN true;
-    END IF;
-    LOOP%2$s
+    %1$s
+    LOOP
+    %2$s
         IF v_now >= v_end THEN
             RETURN false;
         END IF;
@@ -216,27 +204,54 @@ BEGIN
         v_now := clock_timestamp();
     END LOOP;
 END
-$body$, v_own, v_free, v_until));
+$body$, regexp_replace(v_near, '@([^@]+)@', format(v_look, '= daemon'), 'g'),
+            regexp_replace(v_near, '@([^@]+)@', format(v_look, 'IS NULL'), 'g'), saga.utc_text(v_until)));
 
-    PERFORM saga.write_aimed('claim', 'daemon integer, most bigint, own_most bigint, wide boolean',
-        'TABLE(id uuid, is_near boolean)', format($body$
+    PERFORM saga.write_aimed('claim', 'daemon integer, most bigint, own_most bigint, wide boolean', 'SETOF uuid',
+        format($body$
 DECLARE
+    v_now constant timestamptz := clock_timestamp();
     v_free uuid[];
     v_own uuid[];
 BEGIN
-    IF wide OR clock_timestamp() >= %2$L THEN
+    IF wide OR v_now >= %2$L THEN
         v_free := ARRAY(
             SELECT s.id FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= now()
             ORDER BY s.owner, s.due_at LIMIT most FOR UPDATE SKIP LOCKED);
         v_own := ARRAY(
             SELECT s.id FROM saga.state s WHERE s.owner = daemon AND s.due_at <= now()
             ORDER BY s.owner, s.due_at LIMIT own_most FOR UPDATE SKIP LOCKED);
-        RETURN QUERY
-            SELECT t.id, t.partition = ANY (%3$s) FROM saga.take(daemon, v_free || v_own) t;
+        RETURN QUERY SELECT saga.take(daemon, v_free || v_own);
+        IF cardinality(v_free) >= most THEN
+            IF EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= now() AND s.id < %3$L) THEN
+                RETURN NEXT NULL;
+            END IF;
+        END IF;
+        IF cardinality(v_own) >= own_most THEN
+            IF EXISTS (SELECT FROM saga.state s WHERE s.owner = daemon AND s.due_at <= now() AND s.id < %3$L) THEN
+                RETURN NEXT NULL;
+            END IF;
+        END IF;
         RETURN;
     END IF;
-%1$sEND
-$body$, v_take, v_until, v_tables));
+    %1$s
+END
+$body$, regexp_replace(v_near, '@([^@]+)@', $take$
+        v_free := ARRAY(
+            SELECT s.id FROM \1 s WHERE s.owner IS NULL AND s.due_at <= now()
+            ORDER BY s.owner, s.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        v_own := ARRAY(
+            SELECT s.id FROM \1 s WHERE s.owner = daemon AND s.due_at <= now()
+            ORDER BY s.owner, s.due_at LIMIT own_most FOR UPDATE SKIP LOCKED);
+        IF v_free <> '{}' OR v_own <> '{}' THEN
+            RETURN QUERY
+                UPDATE \1 s SET owner = daemon, due_at = NULL, unreadable = NULL, waits_for = NULL,
+                    waits_attempts = NULL, waits_since = NULL
+                WHERE s.id = ANY (v_free || v_own)
+                RETURNING s.id;
+            most := most - cardinality(v_free);
+            own_most := own_most - cardinality(v_own);
+        END IF;$take$, 'g'), saga.utc_text(v_until), coalesce(v_floor, 'ffffffff-ffff-ffff-ffff-ffffffffffff')));
 END
 $_$;
 
@@ -244,7 +259,7 @@ $_$;
 -- Name: FUNCTION aim_probe(at timestamp with time zone); Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON FUNCTION saga.aim_probe(at timestamp with time zone) IS 'Writes saga.wait_for_work and saga.claim anew with the partitions of about that time: to look through the parent opens all of them.';
+COMMENT ON FUNCTION saga.aim_probe(at timestamp with time zone) IS 'Writes saga.wait_for_work and saga.claim anew with the partitions of that time and of the days after it: to look through the parent opens all of them.';
 
 --
 -- Name: alert_breaker_opened(); Type: FUNCTION; Schema: saga; Owner: -
@@ -586,7 +601,7 @@ CREATE FUNCTION saga.claim(daemon integer, most bigint, own_most bigint) RETURNS
     SET jit TO 'off'
     AS $$
 BEGIN
-    RETURN QUERY SELECT c.id FROM saga.claim(daemon, most, own_most, true) c;
+    RETURN QUERY SELECT c FROM saga.claim(daemon, most, own_most, true) c WHERE c IS NOT NULL;
 END
 $$;
 
@@ -600,7 +615,7 @@ COMMENT ON FUNCTION saga.claim(daemon integer, most bigint, own_most bigint) IS 
 -- Name: claim(integer, bigint, bigint, boolean); Type: FUNCTION; Schema: saga; Owner: -
 --
 
-CREATE FUNCTION saga.claim(daemon integer, most bigint, own_most bigint, wide boolean) RETURNS TABLE(id uuid, is_near boolean)
+CREATE FUNCTION saga.claim(daemon integer, most bigint, own_most bigint, wide boolean) RETURNS SETOF uuid
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -609,36 +624,46 @@ CREATE FUNCTION saga.claim(daemon integer, most bigint, own_most bigint, wide bo
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
+    v_now constant timestamptz := clock_timestamp();
     v_free uuid[];
     v_own uuid[];
 BEGIN
-    IF wide OR clock_timestamp() >= 'infinity' THEN
+    IF wide OR v_now >= 'infinity' THEN
         v_free := ARRAY(
             SELECT s.id FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= now()
             ORDER BY s.owner, s.due_at LIMIT most FOR UPDATE SKIP LOCKED);
         v_own := ARRAY(
             SELECT s.id FROM saga.state s WHERE s.owner = daemon AND s.due_at <= now()
             ORDER BY s.owner, s.due_at LIMIT own_most FOR UPDATE SKIP LOCKED);
-        RETURN QUERY
-            SELECT t.id, t.partition = ANY (ARRAY['saga.state_default'::regclass]) FROM saga.take(daemon, v_free || v_own) t;
+        RETURN QUERY SELECT saga.take(daemon, v_free || v_own);
+        IF cardinality(v_free) >= most THEN
+            IF EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= now() AND s.id < 'ffffffff-ffff-ffff-ffff-ffffffffffff') THEN
+                RETURN NEXT NULL;
+            END IF;
+        END IF;
+        IF cardinality(v_own) >= own_most THEN
+            IF EXISTS (SELECT FROM saga.state s WHERE s.owner = daemon AND s.due_at <= now() AND s.id < 'ffffffff-ffff-ffff-ffff-ffffffffffff') THEN
+                RETURN NEXT NULL;
+            END IF;
+        END IF;
         RETURN;
     END IF;
-
-    v_free := ARRAY(
-        SELECT s.id FROM saga.state_default s WHERE s.owner IS NULL AND s.due_at <= now()
-        ORDER BY s.owner, s.due_at LIMIT most FOR UPDATE SKIP LOCKED);
-    v_own := ARRAY(
-        SELECT s.id FROM saga.state_default s WHERE s.owner = daemon AND s.due_at <= now()
-        ORDER BY s.owner, s.due_at LIMIT own_most FOR UPDATE SKIP LOCKED);
-    IF v_free <> '{}' OR v_own <> '{}' THEN
-        RETURN QUERY
-            UPDATE saga.state_default s SET owner = daemon, due_at = NULL, unreadable = NULL, waits_for = NULL,
-                waits_attempts = NULL, waits_since = NULL
-            WHERE s.id = ANY (v_free || v_own)
-            RETURNING s.id, true;
-        most := most - cardinality(v_free);
-        own_most := own_most - cardinality(v_own);
-    END IF;
+    
+        v_free := ARRAY(
+            SELECT s.id FROM saga.state_default s WHERE s.owner IS NULL AND s.due_at <= now()
+            ORDER BY s.owner, s.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        v_own := ARRAY(
+            SELECT s.id FROM saga.state_default s WHERE s.owner = daemon AND s.due_at <= now()
+            ORDER BY s.owner, s.due_at LIMIT own_most FOR UPDATE SKIP LOCKED);
+        IF v_free <> '{}' OR v_own <> '{}' THEN
+            RETURN QUERY
+                UPDATE saga.state_default s SET owner = daemon, due_at = NULL, unreadable = NULL, waits_for = NULL,
+                    waits_attempts = NULL, waits_since = NULL
+                WHERE s.id = ANY (v_free || v_own)
+                RETURNING s.id;
+            most := most - cardinality(v_free);
+            own_most := own_most - cardinality(v_own);
+        END IF;
 END
 $$;
 
@@ -646,7 +671,7 @@ $$;
 -- Name: FUNCTION claim(daemon integer, most bigint, own_most bigint, wide boolean); Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON FUNCTION saga.claim(daemon integer, most bigint, own_most bigint, wide boolean) IS 'Makes sagas that are due a daemon''s, at most so many that are nobody''s and so many of its own, those due first first: of all partitions if wide, else of those that sagas start in now (is_near). Skips what another daemon is claiming. Within a transaction that saga.fence has begun. Written by saga.aim_probe.';
+COMMENT ON FUNCTION saga.claim(daemon integer, most bigint, own_most bigint, wide boolean) IS 'Makes sagas that are due a daemon''s, at most so many that are nobody''s and so many of its own, those due first first: of all partitions if wide, else of those that sagas start in now. Where wide, a null says that more of other days are due. Skips what another daemon is claiming. Within a transaction that saga.fence has begun. Written by saga.aim_probe.';
 
 --
 -- Name: claim_waiting(integer, integer, bigint, boolean); Type: FUNCTION; Schema: saga; Owner: -
@@ -674,7 +699,7 @@ BEGIN
             WHERE s.waits_for = service AND s.due_at IS NOT NULL AND s.owner IS NULL
             ORDER BY s.waits_for, s.waits_since LIMIT most FOR UPDATE SKIP LOCKED);
     END IF;
-    RETURN QUERY SELECT t.id FROM saga.take(daemon, v_ids) t;
+    RETURN QUERY SELECT saga.take(daemon, v_ids);
 END
 $$;
 
@@ -1707,11 +1732,12 @@ COMMENT ON FUNCTION saga.status_name(code smallint) IS 'The name of a saga''s st
 -- Name: take(integer, uuid[]); Type: FUNCTION; Schema: saga; Owner: -
 --
 
-CREATE FUNCTION saga.take(daemon integer, ids uuid[]) RETURNS TABLE(id uuid, partition regclass)
+CREATE FUNCTION saga.take(daemon integer, ids uuid[]) RETURNS SETOF uuid
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
     AS $_$
 BEGIN
     IF ids = '{}' THEN
@@ -1720,7 +1746,7 @@ BEGIN
     -- Planned with the ids at hand: no other partitions than theirs are opened.
     RETURN QUERY EXECUTE
         'UPDATE saga.state s SET owner = $1, due_at = NULL, unreadable = NULL, waits_for = NULL, waits_attempts = NULL, '
-        'waits_since = NULL WHERE s.id = ANY ($2) RETURNING s.id, s.tableoid::regclass' USING daemon, ids;
+        'waits_since = NULL WHERE s.id = ANY ($2) RETURNING s.id' USING daemon, ids;
 END
 $_$;
 
@@ -1728,7 +1754,7 @@ $_$;
 -- Name: FUNCTION take(daemon integer, ids uuid[]); Type: COMMENT; Schema: saga; Owner: -
 --
 
-COMMENT ON FUNCTION saga.take(daemon integer, ids uuid[]) IS 'Makes sagas that the caller has locked a daemon''s; with the partitions that they are in.';
+COMMENT ON FUNCTION saga.take(daemon integer, ids uuid[]) IS 'Makes sagas that the caller has locked a daemon''s.';
 
 --
 -- Name: utc_text(timestamp with time zone); Type: FUNCTION; Schema: saga; Owner: -
@@ -1737,7 +1763,7 @@ COMMENT ON FUNCTION saga.take(daemon integer, ids uuid[]) IS 'Makes sagas that t
 CREATE FUNCTION saga.utc_text(at timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT
     AS $$
-    SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+    SELECT CASE WHEN isfinite(at) THEN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') ELSE at::text END
 $$;
 
 --
@@ -1809,15 +1835,16 @@ BEGIN
         END IF;
     END IF;
     -- What was appended to a saga that a daemon runs may wait for the next call.
-    IF EXISTS (SELECT FROM saga.state_default s WHERE s.owner = daemon AND s.due_at <= v_now) THEN
-        RETURN true;
-    END IF;
+    
+        PERFORM FROM saga.state_default s WHERE s.owner = daemon AND s.due_at <= v_now LIMIT 1;
+        IF FOUND THEN
+            RETURN true;
+        END IF;
     LOOP
-        IF v_now >= '-infinity' THEN
-            PERFORM FROM saga.state_default s WHERE s.owner IS NULL AND s.due_at <= v_now LIMIT 1;
-            IF FOUND THEN
-                RETURN true;
-            END IF;
+    
+        PERFORM FROM saga.state_default s WHERE s.owner IS NULL AND s.due_at <= v_now LIMIT 1;
+        IF FOUND THEN
+            RETURN true;
         END IF;
         IF v_now >= v_end THEN
             RETURN false;

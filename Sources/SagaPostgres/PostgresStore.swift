@@ -29,8 +29,7 @@ public struct PostgresStore: SagaStore {
 final class WideLooks: Sendable {
     private struct State {
         var last: ContinuousClock.Instant?
-        var mayHaveFree = true
-        var mayHaveOwn = true
+        var mayHaveMore = true
     }
 
     private static let pause = Duration.seconds(1)
@@ -47,25 +46,11 @@ final class WideLooks: Sendable {
         }
     }
 
-    /// The last wide look found something, which may be of an earlier day.
-    func found() {
-        state.withLock { state in
-            state.mayHaveFree = true
-            state.mayHaveOwn = true
-        }
-    }
-
-    /// Whether a claim of so many sagas that are nobody's has to be wide.
-    func isClaimWide(limit: Int) -> Bool {
-        state.withLock { $0.mayHaveOwn || limit > 0 && $0.mayHaveFree }
-    }
-
-    /// What a wide claim of so many says of the next one; one of none has not looked for what is nobody's.
-    func claimed(limit: Int, ofEarlierDays: Bool) {
-        state.withLock { state in
-            if limit > 0 { state.mayHaveFree = ofEarlierDays }
-            state.mayHaveOwn = ofEarlierDays
-        }
+    /// Whether the next claim has to be wide: the last wide look found something, or the last wide claim left something of
+    /// other days.
+    var mayHaveMore: Bool {
+        get { state.withLock { $0.mayHaveMore } }
+        set { state.withLock { $0.mayHaveMore = newValue } }
     }
 }
 

@@ -98,54 +98,83 @@ import Testing
         }
     }
 
-    /// Most claims look into the partitions of today alone, and say which sagas are of these.
+    /// Most claims look into the partitions of today alone; a wide one says by a null that it has left some of other days.
     @Test func aClaimThatIsNotWideTakesWhatIsOfToday() async throws {
         try await SchemaFixture.run { fixture async throws in
             _ = try await fixture.pool.query("SELECT saga.ensure_partitions()")
             try await fixture.makeDay("2020-01-01")
             let old = try await fixture.oldSaga("2020-01-01T08:00:00Z", endedAt: nil)
-            var new = [try await fixture.start("order"), try await fixture.start("order")]
+            let new = [try await fixture.start("order"), try await fixture.start("order")]
             func claim(_ daemon: Int, _ limits: String, wide: Bool) async throws -> [String] {
                 try await fixture.rows(
-                    "SELECT id || ' ' || is_near FROM saga.claim(\(daemon), \(limits), \(wide)) ORDER BY id")
+                    "SELECT coalesce(id::text, 'more') FROM saga.claim(\(daemon), \(limits), \(wide)) id ORDER BY id")
             }
 
-            #expect(try await claim(1, "1, 10", wide: false) == ["\(new[0]) true"])
-            #expect(try await claim(1, "10, 10", wide: false) == ["\(new[1]) true"])
+            #expect(try await claim(1, "1, 10", wide: false) == [new[0]])
+            #expect(try await claim(1, "10, 10", wide: false) == [new[1]])
             #expect(try await claim(1, "10, 10", wide: false) == [])
-            #expect(try await claim(1, "0, 10", wide: true) == [])
-            #expect(try await claim(1, "10, 0", wide: true) == ["\(old) false"])
+            #expect(try await claim(1, "0, 10", wide: true) == ["more"])
+            #expect(try await claim(1, "1, 0", wide: true) == [old])
 
             // What was appended from outside to sagas that a daemon has; no other takes it.
             _ = try await fixture.pool.query("UPDATE saga.state SET due_at = now() - interval '1 s'")
             #expect(try await claim(2, "10, 10", wide: true) == [])
             #expect(try await claim(1, "10, 1", wide: false).count == 1)
             #expect(try await claim(1, "10, 10", wide: false).count == 1)
-            #expect(try await claim(1, "10, 10", wide: true) == ["\(old) false"])
+            #expect(try await claim(1, "10, 0", wide: true) == ["more"])
+            #expect(try await claim(1, "10, 10", wide: true) == [old])
+        }
+    }
 
-            // What is due longest comes first.
-            new.append(try await fixture.start("order"))
+    @Test(arguments: [true, false])
+    func whatIsDueLongestComesFirst(_ wide: Bool) async throws {
+        try await SchemaFixture.run { fixture async throws in
+            _ = try await fixture.pool.query("SELECT saga.ensure_partitions()")
+            try await fixture.define("order")
+            for _ in 0..<9 { _ = try await fixture.start("order") }
+            if wide { _ = try await fixture.oldSaga("2020-01-01T08:00:00Z", endedAt: nil) }
             _ = try await fixture.pool.query(
-                "UPDATE saga.state SET owner = NULL, due_at = now() - interval '1 s' * abs(hashtext(id::text)) / 1e4")
+                "UPDATE saga.state SET due_at = now() - interval '1 s' * abs(hashtext(id::text)) / 1e4")
             let order = try await fixture.rows("SELECT id FROM saga.state ORDER BY due_at")
             var taken: [String] = []
-            for _ in order { taken += try await claim(1, "1, 1", wide: true).map { String($0.prefix(36)) } }
+            for _ in order {
+                taken += try await fixture.rows(
+                    "SELECT id FROM saga.claim(1, 1, 1, \(wide)) id WHERE id IS NOT NULL")
+            }
             #expect(taken == order)
         }
     }
 
-    /// Nobody has written the functions anew for days, as when no daemon may make partitions.
-    @Test func aClaimLooksEverywhereOnceItsPartitionsAreOfYesterday() async throws {
+    /// Nobody has written the functions anew for long, or a day is missing: sagas start where the functions look, too.
+    @Test(arguments: [
+        "SELECT saga.ensure_partitions(0, '2020-01-01T12:00:00Z'); SELECT saga.aim_probe('2020-01-01T12:00:00Z')",
+        "SELECT saga.aim_probe(now() - interval '5 days')",
+        "SELECT saga.aim_probe(now() + interval '1 day')",
+        "SELECT saga.ensure_partitions(1, now() + interval '1 day')",
+        "SELECT saga.ensure_partitions(2); SELECT saga.aim_probe()",
+    ])
+    func whatStartsNowIsFoundHoweverTheFunctionsAreAimed(_ before: String) async throws {
         try await SchemaFixture.run { fixture async throws in
             try await fixture.define("order")
-            _ = try await fixture.pool.query("SELECT saga.ensure_partitions()")
-            _ = try await fixture.pool.query("SELECT saga.ensure_partitions(0, '2020-01-01T12:00:00Z')")
-            _ = try await fixture.pool.query("SELECT saga.aim_probe('2020-01-01T12:00:00Z')")
+            try await fixture.pool.execute(script: before)
+            async let found = fixture.value("SELECT saga.wait_for_work(1, '1 ms', '1 minute', false) AS found")
+            let new = try await fixture.start("order")
+            #expect(try await found == "true")
+            #expect(try await fixture.value("SELECT saga.wait_for_work(1, '1 ms', '0', false) AS found") == "true")
+            #expect(try await fixture.rows("SELECT saga.claim(1, 10, 10, false)") == [new])
+        }
+    }
+
+    /// Past the last day that they name, each call begins with a look into all.
+    @Test(arguments: ["9 days", "30 days"])
+    func functionsThatNameNoDayOfTodayLookEverywhere(_ ago: String) async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order")
+            _ = try await fixture.pool.query("SELECT saga.ensure_partitions(3, now() - interval '1 day')")
+            _ = try await fixture.pool.query("SELECT saga.aim_probe(now() - interval '\(ago)')")
             let new = try await fixture.start("order")
             #expect(try await fixture.value("SELECT saga.wait_for_work(1, '1 ms', '0', false) AS found") == "true")
-            #expect(
-                try await fixture.rows("SELECT id || ' ' || is_near FROM saga.claim(1, 10, 10, false)")
-                    == ["\(new) false"])
+            #expect(try await fixture.rows("SELECT saga.claim(1, 10, 10, false)") == [new])
         }
     }
 

@@ -73,4 +73,29 @@ import Testing
         #expect(try await store.claim(lease, limit: 2, ownLimit: 10).count == 1)
         await main.close()
     }
+
+    /// Given days that somebody has dropped by hand, when a daemon looks for work, then it fails once, and finds what starts
+    /// in the default partition from then on.
+    @Test func aDayThatWasDroppedByHandHoldsUpNobody() async throws {
+        let main = try await PostgresUnderTest.make()
+        _ = try await main.pool.query("SELECT saga.ensure_partitions()")
+        try await main.pool.execute(
+            script: """
+                DO $$ DECLARE v_name text; BEGIN
+                    FOR v_name IN SELECT partition FROM saga.partitions() WHERE partition <> 'default' LOOP
+                        EXECUTE format('DROP TABLE saga.%I, saga.%I', 'state_' || v_name, 'event_' || v_name);
+                    END LOOP;
+                END $$
+                """)
+        let new = try await main.start(key: nil)
+        let store = main.store
+        let lease = try await store.join(
+            DaemonIdentity(host: "here", pid: 1, version: "test"), leaseLength: .seconds(10))
+        // The first look is wide, and finds it through the parent.
+        #expect(try await store.waitForDueSagas(lease, every: .milliseconds(1), upTo: .zero))
+        _ = try? await store.waitForDueSagas(lease, every: .milliseconds(1), upTo: .zero)
+        #expect(try await store.waitForDueSagas(lease, every: .milliseconds(1), upTo: .seconds(1)))
+        #expect(try await store.claim(lease, limit: 2, ownLimit: 10) == [new])
+        await main.close()
+    }
 }

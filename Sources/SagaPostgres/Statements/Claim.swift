@@ -20,13 +20,21 @@ extension PostgresStore {
                     .bool(isWide),
                 ], timeout: timeout)
             let found = try result.rows.first?.decode(0, as: Bool.self) ?? false
-            if found, isWide { wideLooks.found() }
+            if found, isWide { wideLooks.mayHaveMore = true }
             return found
         } catch {
             // Nobody waits any more: a daemon that stops has nothing to warn of.
             if error.kind == .cancelled { return false }
+            await aimAnew(after: error)
             throw StoreError(error)
         }
+    }
+
+    /// Somebody has dropped or detached a day by hand that the functions name: the next call finds them written anew, if
+    /// this daemon's role may.
+    private func aimAnew(after error: PostgresError) async {
+        guard error.sqlState == "42P01" else { return }
+        _ = try? await pool.query("SELECT saga.aim_probe()", timeout: timeout)
     }
 
     public func reclaim(_ lease: Lease, except known: [SagaID: Int]) async throws(StoreError) {
@@ -58,27 +66,31 @@ extension PostgresStore {
     }
 
     /// Skips what another daemon is claiming. On an owned row a due time means that something was appended from
-    /// outside; taking it resets that, before the history is read. Claims go on being wide while they find sagas of earlier
-    /// days, so that these aren't kept waiting by those of today.
+    /// outside; taking it resets that, before the history is read. Claims go on being wide while sagas of earlier days are
+    /// due, so that these aren't kept waiting by those of today.
     public func claim(_ lease: Lease, limit: Int, ownLimit: Int) async throws(StoreError) -> [SagaID] {
-        let isWide = wideLooks.isClaimWide(limit: limit)
+        let isWide = wideLooks.mayHaveMore
         do throws(PostgresError) {
             let results = try await fenced(
                 lease,
                 [
                     PostgresStatement(
-                        "SELECT id, is_near FROM saga.claim($1, $2, $3, $4)",
+                        "SELECT saga.claim($1, $2, $3, $4)",
                         [.int4(lease.daemon), .int8(Int64(limit)), .int8(Int64(ownLimit)), .bool(isWide)])
                 ])
             var ids: [SagaID] = []
-            var areNear = true
+            var hasMore = false
             for row in results.first?.rows ?? [] {
-                ids.append(SagaID(try row.decode(0, as: PostgresUUID.self)))
-                if try !row.decode(1, as: Bool.self) { areNear = false }
+                if let id = try row.decode(0, as: PostgresUUID?.self) {
+                    ids.append(SagaID(id))
+                } else {
+                    hasMore = true
+                }
             }
-            if isWide { wideLooks.claimed(limit: limit, ofEarlierDays: !areNear) }
+            if isWide { wideLooks.mayHaveMore = hasMore }
             return ids.sorted()
         } catch {
+            await aimAnew(after: error)
             throw StoreError(error)
         }
     }
