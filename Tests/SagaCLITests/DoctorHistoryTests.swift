@@ -25,6 +25,9 @@ import Testing
                 UPDATE saga.state SET key = 'x' WHERE id = '\(ids[1])';
                 UPDATE saga.state SET key = NULL WHERE id = '\(ids[2])';
                 UPDATE saga.key SET saga = 'other' WHERE key = 'd';
+                INSERT INTO saga.key (key, saga_id, saga, input_hash) SELECT 'a2', saga_id, saga, input_hash
+                    FROM saga.key WHERE key = 'a';
+                INSERT INTO saga.dropped (partition, dropped_at, sagas) VALUES ('default', '2020-01-01', 1);
                 DELETE FROM saga.state WHERE id = '\(ids[4])'
                 """)
             let found = try await fixture.problems { $0.batch = 2 }
@@ -41,9 +44,9 @@ import Testing
                     let the key be used anew, as the schema's owner: DELETE FROM saga.key WHERE key = 'f''';
                     """,
                     """
-                    error key-differs: saga.key doesn't know 3 sagas by its key, so a repeated start isn't told of 4 \
-                    (all of them): \(ids[1]): its key x isn't in saga.key -> somebody wrote into the tables; compare, \
-                    and put the wrong one right as the schema's owner: SELECT s.key, k.* FROM saga.state s LEFT JOIN \
+                    error key-differs: saga.key and the row differ for 4 sagas of 4 (all of them): \(ids[1]): its key x \
+                    isn't in saga.key -> somebody wrote into the tables; compare, and put the wrong \
+                    one right as the schema's owner: SELECT s.key, k.* FROM saga.state s LEFT JOIN \
                     saga.key k ON k.key = s.key OR k.saga_id = s.id WHERE s.id = '\(ids[1])';
                     """,
                 ])
