@@ -134,6 +134,36 @@ import Testing
         }
     }
 
+    /// What one question comes upon is told, and the other checks are made all the same.
+    @Test(
+        arguments: [
+            ("XX001", "invalid page in block 7 of relation base/5/16462"), ("58030", "could not read block 7"),
+            ("53400", "temporary file size exceeds temp_file_limit"),
+        ])
+    func aCheckThatTheServerCannotAnswerSaysSo(state: String, message: String) async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            try await fixture.run(
+                """
+                CREATE FUNCTION public.fail() RETURNS int LANGUAGE plpgsql AS $$
+                BEGIN RAISE EXCEPTION '\(message)' USING ERRCODE = '\(state)'; END $$;
+                ALTER TABLE saga.alert RENAME TO alert_kept;
+                CREATE VIEW saga.alert AS
+                    SELECT a.* FROM (SELECT public.fail() AS f) s LEFT JOIN saga.alert_kept a ON true
+                """)
+            #expect(
+                try await fixture.problems() == [
+                    state == "53400"
+                        ? "skipped alerts: not checked: \(message)"
+                        : """
+                        error damaged: the server can't read what it has stored, while looked at for alerts: \
+                        \(message) -> stop the daemons and the server, copy its data folder as it is, then look at its \
+                        log and its disk; what is lost comes back from a backup
+                        """
+                ])
+        }
+    }
+
     // MARK: Cut off
 
     @Test func whatWasFoundBeforeCtrlCIsTold() async throws {
