@@ -242,6 +242,25 @@ import Testing
 
     // MARK: A backlog
 
+    /// Most of what a daemon runs may wait.
+    @Test func oneOfManySagasThatMovesIsWork() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            for _ in 0..<302 { _ = try await fixture.program.startSaga("order") }
+            try await fixture.run(
+                """
+                UPDATE saga.state SET due_at = now() - interval '1 hour';
+                UPDATE saga.state SET owner = 1, due_at = NULL WHERE id <> (SELECT max(id::text)::uuid FROM saga.state);
+                INSERT INTO saga.event (saga_id, sequence, type, at, data)
+                    SELECT id, 2, 2, now() - CASE WHEN place > 300 THEN interval '0' ELSE interval '1 hour' END,
+                        '{"step": "reserve", "attempt": 1}'
+                    FROM (SELECT id, row_number() OVER (ORDER BY id) FROM saga.state WHERE owner = 1) s (id, place)
+                """)
+            let found = try await fixture.problems(deep: false) { $0.look = .milliseconds(200) }
+            #expect(found.filter { $0.contains("sagas-") }.map { $0.prefix(22) } == ["warning sagas-behind: "])
+        }
+    }
+
     /// Without a recent event it is looked whether what is due is taken up.
     @Test func aBacklogThatIsTakenUpWhileLookedAtIsNoError() async throws {
         try await DoctorFixture.with { fixture in
