@@ -25,6 +25,9 @@ import Testing
                 UPDATE saga.state SET key = 'x' WHERE id = '\(ids[1])';
                 UPDATE saga.state SET key = NULL WHERE id = '\(ids[2])';
                 UPDATE saga.key SET saga = 'other' WHERE key = 'd';
+                INSERT INTO saga.key (key, saga_id, saga, input_hash) SELECT 'a2', saga_id, saga, input_hash
+                    FROM saga.key WHERE key = 'a';
+                INSERT INTO saga.dropped (partition, dropped_at, sagas) VALUES ('default', '2020-01-01', 1);
                 DELETE FROM saga.state WHERE id = '\(ids[4])'
                 """)
             let found = try await fixture.problems { $0.batch = 2 }
@@ -41,9 +44,9 @@ import Testing
                     let the key be used anew, as the schema's owner: DELETE FROM saga.key WHERE key = 'f''';
                     """,
                     """
-                    error key-differs: saga.key doesn't know 3 sagas by its key, so a repeated start isn't told of 4 \
-                    (all of them): \(ids[1]): its key x isn't in saga.key -> somebody wrote into the tables; compare, \
-                    and put the wrong one right as the schema's owner: SELECT s.key, k.* FROM saga.state s LEFT JOIN \
+                    error key-differs: saga.key and the row differ for 4 sagas of 4 (all of them): \(ids[1]): its key x \
+                    isn't in saga.key -> somebody wrote into the tables; compare, and put the wrong \
+                    one right as the schema's owner: SELECT s.key, k.* FROM saga.state s LEFT JOIN \
                     saga.key k ON k.key = s.key OR k.saga_id = s.id WHERE s.id = '\(ids[1])';
                     """,
                 ])
@@ -53,7 +56,7 @@ import Testing
                 INSERT INTO saga.dropped (partition, first_id, end_id, sagas)
                     VALUES ('20200101', '\(ids[5])', '\(SagaID(high: ids[5].high, low: ids[5].low &+ 1))', 1);
                 UPDATE saga.state SET key = 'b' WHERE id = '\(ids[1])'; UPDATE saga.state SET key = 'c' WHERE id = '\(ids[2])';
-                UPDATE saga.key SET saga = 'order' WHERE key = 'd'
+                UPDATE saga.key SET saga = 'order' WHERE key = 'd'; DELETE FROM saga.key WHERE key = 'a2'
                 """)
             #expect(try await fixture.problems().map { $0.prefix(20) } == ["error state-missing:"])
         }
@@ -138,6 +141,11 @@ import Testing
     private static let order = Result { try Fixtures.definition(Fixtures.order) }
     private static let failure = Event.AttemptFailure(attempt: 1, outcome: .failed, error: "No", message: "no")
     private static let turned = SagaFailure(step: 1, error: "No", message: "no")
+    private static let expression = Event.AttemptFailure(
+        attempt: 0, outcome: .failed, error: EngineError.expression, message: "no")
+    private static var completed: [Event] {
+        done(action(0)) + done(action(1)) + done(action(2)) + [.sagaCompleted(output: .null, failure: nil)]
+    }
     private static let act = Event.Act(actor: "ann", reason: nil)
     private static func action(_ step: Int) -> OperationReference { .init(step: step, side: .action) }
     private static func undo(_ step: Int) -> OperationReference { .init(step: step, side: .compensation) }
@@ -221,11 +229,125 @@ import Testing
                 "event 3, SagaStuck, comes while step reserve is out"
             ),
             ([.compensationRequested(act)], "event 2, SagaCompensationRequested, undoes a saga that hasn't completed"),
+            (
+                [.paused(act), .stepSkipped(step: 0)],
+                "event 3, StepSkipped, skips step reserve while the saga is paused"
+            ),
+            (
+                [.stepSkipped(step: 1)],
+                "event 2, StepSkipped, skips step charge before the steps that it comes after have ended"
+            ),
+            (
+                [.stepSkipped(step: 0), .stepSkipped(step: 0)],
+                "event 3, StepSkipped, skips step reserve, which was skipped"
+            ),
+            (
+                [.deferred(action(1), until: Fixtures.at(9), reason: "r")],
+                "event 2, StepDeferred, holds back step charge before the steps that it comes after have ended"
+            ),
+            (
+                [.failed(action(1), expression)],
+                """
+                event 2, StepFailed, fails the expressions of step charge before the steps that it comes after have ended
+                """
+            ),
+            (
+                [.cancelRequested(act), .started(action(0), attempt: 1)],
+                "event 3, StepStarted, begins step reserve though the saga is cancelled"
+            ),
+            (
+                done(action(0)) + [
+                    .started(action(1), attempt: 1), .sagaCompensating(turned),
+                    .attemptFailed(action(1), failure, next: Fixtures.at(9)),
+                ], "event 6, StepAttemptFailed, tries step charge again though the saga has turned round"
+            ),
+            (
+                done(action(0)) + done(action(1)) + [.sagaCompensating(turned), .started(undo(0), attempt: 1)],
+                """
+                event 7, CompensationStarted, begins the compensation of step reserve before step charge is undone
+                """
+            ),
+            (
+                done(action(0)) + [.sagaCompensating(turned), .started(undo(1), attempt: 1)],
+                """
+                event 5, CompensationStarted, begins the compensation of step charge, which isn't called for
+                """
+            ),
+            (
+                done(action(0)) + [
+                    .started(action(1), attempt: 1), .sagaCompensating(turned), .started(undo(0), attempt: 1),
+                ], "event 6, CompensationStarted, begins the compensation of step reserve while step charge is out"
+            ),
+            (
+                done(action(0)) + done(action(1)) + [
+                    .sagaCompensating(turned), .started(undo(1), attempt: 1), .failed(undo(1), failure),
+                    .started(undo(0), attempt: 1),
+                ],
+                """
+                event 9, CompensationStarted, begins the compensation of step reserve though that of step charge has \
+                failed
+                """
+            ),
+            (
+                done(action(0)) + [.sagaCompensating(turned), .sagaStuck(turned)],
+                "event 5, SagaStuck, comes though no compensation has failed for good"
+            ),
+            ([.sagaStuck(turned)], "event 2, SagaStuck, comes though no step has failed for good"),
+            (
+                [.started(action(0), attempt: 1), .failed(action(0), failure), .sagaStuck(turned)],
+                "event 4, SagaStuck, comes though the saga can turn round"
+            ),
+            (
+                completed + [.compensationRequested(act), .sagaCompleted(output: .null, failure: nil)],
+                "event 10, SagaCompleted, completes a saga that has turned round"
+            ),
+            (
+                completed + [.compensationRequested(act), .started(undo(1), attempt: 1)],
+                """
+                event 10, CompensationStarted, begins the compensation of step charge of a saga that hasn't turned round
+                """
+            ),
+            (
+                done(action(0)) + [
+                    .sagaCompensating(turned), .started(undo(0), attempt: 1), .failed(undo(0), failure),
+                    .sagaStuck(turned), .sagaCompensated,
+                ], "event 8, SagaCompensated, tells that all is undone of a saga that is stuck"
+            ),
             (done(action(0)) + [.sagaCompensating(turned)] + done(undo(0)) + [.sagaCompensated], nil),
             (done(action(0)) + done(action(1)) + done(action(2)) + [.sagaCompleted(output: .null, failure: nil)], nil),
         ] as [([Event], String?)])
     func eventsThatCannotFollow(_ events: [Event], _ expected: String?) throws {
         #expect(Self.fault(events, try Self.order.get()) == expected)
+    }
+
+    /// Past the point of no return nothing turns round, and what has failed there waits for a person.
+    @Test func eventsThatCannotFollowThePivot() throws {
+        let definition = try Self.transfer.get()
+        let past =
+            [.stepSkipped(step: 0)] + Self.done(Self.action(1)) + Self.done(Self.action(2))
+            + [.started(Self.action(3), attempt: 1), .failed(Self.action(3), Self.failure)] as [Event]
+        #expect(
+            Self.fault(past + [.sagaCompensating(Self.turned)], definition)
+                == "event 9, SagaCompensating, turns round a saga that is past its pivot")
+        let stuck = past + [.sagaStuck(Self.turned)]
+        #expect(Self.fault(stuck, definition) == nil)
+        #expect(
+            Self.fault(stuck + [.sagaCompleted(output: .null, failure: nil)], definition)
+                == "event 10, SagaCompleted, completes a saga that is stuck")
+        let resolved =
+            stuck + [
+                .stepResolved(Self.action(3), .done, output: nil, Self.act),
+                .sagaCompleted(output: .null, failure: nil),
+            ]
+        #expect(Self.fault(resolved, definition) == nil)
+        #expect(
+            Self.fault(resolved + [.compensationRequested(Self.act)], definition)
+                == "event 12, SagaCompensationRequested, undoes a saga that is past its pivot")
+    }
+
+    /// saga.cancel of earlier versions could come just after the end; it changes nothing then.
+    @Test func aCancelThatCameTooLateIsNoFault() throws {
+        #expect(Self.fault([.terminated(Self.act), .cancelRequested(Self.act)], try Self.order.get()) == nil)
     }
 
     /// Whatever comes to a saga, what is decided is in order.

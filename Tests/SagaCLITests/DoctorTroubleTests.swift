@@ -134,6 +134,36 @@ import Testing
         }
     }
 
+    /// What one question comes upon is told, and the other checks are made all the same.
+    @Test(
+        arguments: [
+            ("XX001", "invalid page in block 7 of relation base/5/16462"), ("58030", "could not read block 7"),
+            ("53400", "temporary file size exceeds temp_file_limit"),
+        ])
+    func aCheckThatTheServerCannotAnswerSaysSo(state: String, message: String) async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            try await fixture.run(
+                """
+                CREATE FUNCTION public.fail() RETURNS int LANGUAGE plpgsql AS $$
+                BEGIN RAISE EXCEPTION '\(message)' USING ERRCODE = '\(state)'; END $$;
+                ALTER TABLE saga.alert RENAME TO alert_kept;
+                CREATE VIEW saga.alert AS
+                    SELECT a.* FROM (SELECT public.fail() AS f) s LEFT JOIN saga.alert_kept a ON true
+                """)
+            #expect(
+                try await fixture.problems() == [
+                    state == "53400"
+                        ? "skipped alerts: not checked: \(message)"
+                        : """
+                        error damaged: the server can't read what it has stored, while looked at for alerts: \
+                        \(message) -> stop the daemons and the server, copy its data folder as it is, then look at its \
+                        log and its disk; what is lost comes back from a backup
+                        """
+                ])
+        }
+    }
+
     // MARK: Cut off
 
     @Test func whatWasFoundBeforeCtrlCIsTold() async throws {
@@ -211,6 +241,27 @@ import Testing
     }
 
     // MARK: A backlog
+
+    /// Most of what a daemon runs may wait; here the server comes to that first.
+    @Test func oneOfManySagasThatMovesIsWork() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            for _ in 0..<302 { _ = try await fixture.program.startSaga("order") }
+            try await fixture.run(
+                """
+                UPDATE saga.state SET due_at = now() - interval '1 hour';
+                UPDATE saga.state SET owner = 1, due_at = NULL WHERE id <> (SELECT max(id::text)::uuid FROM saga.state);
+                INSERT INTO saga.event (saga_id, sequence, type, at, data)
+                    SELECT id, 2, 2, now() - CASE WHEN place > 300 THEN interval '0' ELSE interval '1 hour' END,
+                        '{"step": "reserve", "attempt": 1}'
+                    FROM (
+                        SELECT s.id, row_number() OVER () FROM saga.state s JOIN saga.daemon d ON d.id = s.owner
+                    ) s (id, place)
+                """)
+            let found = try await fixture.problems(deep: false) { $0.look = .milliseconds(200) }
+            #expect(found.filter { $0.contains("sagas-") }.map { $0.prefix(22) } == ["warning sagas-behind: "])
+        }
+    }
 
     /// Without a recent event it is looked whether what is due is taken up.
     @Test func aBacklogThatIsTakenUpWhileLookedAtIsNoError() async throws {

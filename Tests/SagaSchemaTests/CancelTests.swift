@@ -29,6 +29,36 @@ import Testing
         }
     }
 
+    /// Between what a cancel looks at a daemon may end the saga: nothing follows an end.
+    @Test func nothingIsAppendedToASagaThatEndsMeanwhile() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order")
+            let id = try await fixture.start("order")
+            let daemon = SchemaFixture.pool(fixture.connectionString)
+            let refusal = try await daemon.withConnection { connection in
+                _ = try await connection.query("BEGIN")
+                _ = try await connection.query("LOCK TABLE saga.event IN ACCESS EXCLUSIVE MODE")
+                let cancel = Task { try await fixture.pool.query("SELECT saga.cancel('\(id)'::uuid, 'r')") }
+                while try await connection.query("SELECT FROM pg_locks WHERE NOT granted").rows.isEmpty {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                _ = try await connection.query(
+                    "INSERT INTO saga.event (saga_id, sequence, type, at) VALUES ('\(id)', 2, 15, now())")
+                _ = try await connection.query("UPDATE saga.state SET status = 6, ended_at = now(), due_at = NULL")
+                _ = try await connection.query("COMMIT")
+                do {
+                    _ = try await cancel.value
+                    return "appended"
+                } catch let error as PostgresError {
+                    return error.message
+                }
+            }
+            await daemon.close()
+            #expect(refusal == "saga \(id) has ended: compensated")
+            #expect(try await fixture.rows("SELECT sequence, type FROM saga.event ORDER BY 1") == ["1|1", "2|15"])
+        }
+    }
+
     @Test func actorIsWhoConnectedNotTheFunctionsOwner() async throws {
         try await SchemaFixture.run { fixture async throws in
             try await fixture.define("order")

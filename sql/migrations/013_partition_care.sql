@@ -491,6 +491,9 @@ BEGIN
     v_data := ('{"actor":' || to_json(session_user::text) || ',"reason":' || to_json(reason) || '}')::json;
     -- A daemon may append at the same moment: then its sequence is taken, and what it wrote may change the answer.
     FOR attempt IN 1..100 LOOP
+        -- The history before the row: an end that comes between the two is seen, and one after both has the sequence.
+        SELECT max(e.sequence), bool_or(e.type IN (9, 17)) INTO v_last, v_turned
+            FROM saga.event e WHERE e.saga_id = cancel.id;
         SELECT s.definition_id, s.status INTO v_definition_id, v_status FROM saga.state s WHERE s.id = cancel.id;
         IF NOT FOUND THEN
             PERFORM saga.refuse_unknown(cancel.id);
@@ -499,8 +502,6 @@ BEGIN
             RAISE EXCEPTION 'saga % has ended: %', cancel.id, saga.status_name(v_status)
                 USING ERRCODE = 'object_not_in_prerequisite_state';
         END IF;
-        SELECT max(e.sequence), bool_or(e.type IN (9, 17)) INTO v_last, v_turned
-            FROM saga.event e WHERE e.saga_id = cancel.id;
         IF saga.is_past_pivot(cancel.id, v_definition_id) THEN
             RAISE EXCEPTION 'saga % is past its pivot and only goes forward', cancel.id
                 USING ERRCODE = 'object_not_in_prerequisite_state';

@@ -87,7 +87,7 @@ extension SagaState {
     }
 
     /// Whether the step is to be undone and its compensation hasn't ended; a failed one has only under `continue`.
-    fileprivate func isLeftToUndo(_ index: Int, in definition: Definition) -> Bool {
+    func isLeftToUndo(_ index: Int, in definition: Definition) -> Bool {
         switch steps[index].compensation.phase {
         case .succeeded: false
         case .failed: definition.onCompensationFailure == .halt

@@ -107,8 +107,7 @@ struct DeadRows: Sendable, Hashable {
 extension DeadRows.Holder {
     fileprivate init(_ row: PostgresRow) throws(PostgresError) {
         let (kind, id) = (try row.decode(0, as: String.self), try row.decode(1, as: String.self))
-        let who = [try row.decode(3, as: String.self), try row.decode(2, as: String.self)]
-            .filter { !$0.isEmpty }.joined(separator: ", role ")
+        let who = DoctorText.who(application: try row.decode(3), role: try row.decode(2))
         let literal = DoctorText.literal(id)
         age = try row.decode(4, as: Int64?.self).map { TimeSpan(microseconds: $0) }
         switch kind {

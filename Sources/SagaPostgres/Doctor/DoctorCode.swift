@@ -8,6 +8,7 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     case alerts, definitions, partitions, history
     // What keeps a check from looking
     case lockedOut = "locked-out"
+    case damaged
     // The way to the server
     case poolerStatementMode = "pooler-statement-mode"
     // The server

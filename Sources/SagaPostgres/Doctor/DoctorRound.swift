@@ -34,12 +34,37 @@ struct DoctorRound {
                 skip(
                     code, "was ended for its time (\(error.message))",
                     "see the statement_timeout of this role and of the pooler, and how busy the server is")
-            case .server where !error.isServerUnavailable, .decoding, .timeout: skip(code, error.message, nil)
+            case .server(let state) where Self.isDamage(state): tellDamage(code, error)
+            case .server where !error.isServerUnavailable || Self.isOfOneQuestion(error), .decoding, .timeout:
+                skip(code, error.message, nil)
             default: throw error
             }
         }
         done.insert(code)
         return findings[start...]
+    }
+
+    /// Whether the server can't read what it has stored: XX001 and XX002, its content is corrupt; class 58, its files
+    /// can't be read.
+    private static func isDamage(_ state: String) -> Bool {
+        state == "XX001" || state == "XX002" || state.hasPrefix("58")
+    }
+
+    /// Whether there was no memory or room for what was asked, which says nothing of the next question.
+    private static func isOfOneQuestion(_ error: PostgresError) -> Bool {
+        error.sqlState.map { $0.hasPrefix("53") && $0 != "53300" } ?? false
+    }
+
+    private mutating func tellDamage(_ code: DoctorCode, _ error: PostgresError) {
+        findings.append(
+            DoctorFinding(
+                .damaged, .error,
+                "the server can't read what it has stored, while looked at for \(code.rawValue): \(error.message)",
+                advice: """
+                    stop the daemons and the server, copy its data folder as it is, then look at its log and its disk; \
+                    what is lost comes back from a backup
+                    """,
+                data: ["check": .string(code.rawValue), "sqlState": .optional(error.sqlState)]))
     }
 
     private mutating func skip(_ code: DoctorCode, _ reason: String, _ advice: String?) {

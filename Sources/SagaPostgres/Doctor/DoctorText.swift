@@ -35,6 +35,16 @@ enum DoctorText {
         "\(count) \(count == 1 ? one : many ?? one + "s")"
     }
 
+    /// Whose session it is: `report, role bi`; empty where neither is known.
+    static func who(application: String, role: String) -> String {
+        [application, role].filter { !$0.isEmpty }.joined(separator: ", role ")
+    }
+
+    /// What to do about a prepared transaction, which only its owner can know.
+    static func endingPrepared(_ name: String) -> String {
+        "ask its owner which: COMMIT PREPARED \(literal(name)); or ROLLBACK PREPARED \(literal(name));"
+    }
+
     /// An SQL identifier, quoted where it has to be.
     static func identifier(_ name: String) -> String {
         let isPlain =

@@ -24,6 +24,10 @@ struct DueSagas: Sendable, Hashable {
         """
     /// How many of those that are due are looked at twice. Claims take those first that have been due for longest.
     private static let watched = 100
+    /// How many of those that daemons run are asked for their last event.
+    ///
+    /// As many as one daemon has in memory: most of them may wait, and the few that move count.
+    private static let asked = 4_096
 
     static func read(_ database: DoctorDatabase) async throws(PostgresError) -> DueSagas {
         let limit = PostgresValue.double(Double(database.limits.overdue.microseconds))
@@ -39,7 +43,7 @@ struct DueSagas: Sendable, Hashable {
                 SELECT (SELECT count(*) FROM saga.daemon WHERE lease_until >= clock_timestamp()), (
                         SELECT max(e.at) FROM (
                             SELECT s.id FROM saga.state s JOIN saga.daemon d ON d.id = s.owner
-                            WHERE d.lease_until >= clock_timestamp() LIMIT 200
+                            WHERE d.lease_until >= clock_timestamp() LIMIT \(asked)
                         ) o CROSS JOIN LATERAL (
                             SELECT e.at FROM saga.event e WHERE e.saga_id = o.id AND e.type BETWEEN 2 AND 16
                             ORDER BY e.sequence DESC LIMIT 1

@@ -86,7 +86,7 @@ struct HistoryTally: Sendable {
         case .stateDiffers: "the row differs from the events for \(sagas)"
         case .stateMissing: "\(sagas) \(count == 1 ? "has" : "have") events and no row in saga.state: nobody runs it"
         case .keyDangling: "\(DoctorText.count(count, "key leads", "keys lead")) to a saga that isn't there"
-        case .keyDiffers: "saga.key doesn't know \(sagas) by its key, so a repeated start isn't told"
+        case .keyDiffers: "saga.key and the row differ for \(sagas)"
         default: "the views differ from the events for \(sagas)"
         }
     }

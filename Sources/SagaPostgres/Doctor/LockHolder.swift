@@ -65,7 +65,7 @@ struct LockHolder: Sendable, Hashable {
     }
 
     var finding: DoctorFinding {
-        let who = [application, role].filter { !$0.isEmpty }.joined(separator: ", role ")
+        let who = DoctorText.who(application: application, role: role)
         let others = tables > 1 ? " and \(DoctorText.count(tables - 1, "other table"))" : ""
         let what = isGranted ? "holds" : "waits to hold"
         let told = process != nil && !query.isEmpty && query != "<insufficient privilege>"
@@ -86,10 +86,7 @@ struct LockHolder: Sendable, Hashable {
     }
 
     private var advice: String {
-        if let prepared {
-            let name = DoctorText.literal(prepared)
-            return "ask its owner which: COMMIT PREPARED \(name); or ROLLBACK PREPARED \(name);"
-        }
+        if let prepared { return DoctorText.endingPrepared(prepared) }
         guard let process = isGranted ? process : waitsFor ?? process else { return "see pg_locks" }
         return "let it come to its end, or end it: SELECT pg_terminate_backend(\(process));"
     }

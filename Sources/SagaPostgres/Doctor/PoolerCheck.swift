@@ -29,7 +29,7 @@ struct PoolerCheck: DoctorCheck {
     private func look(_ database: DoctorDatabase) async throws -> Facts {
         try await database.pool.withConnection { connection in
             var facts = Facts()
-            let first = try await Self.process(connection)
+            let first = try await Self.process(connection, database)
             facts.isDirect = await connection.serverProcess() == first
             if facts.isDirect { return facts }
             do throws(PostgresError) {
@@ -41,17 +41,20 @@ struct PoolerCheck: DoctorCheck {
                 return facts
             }
             // The server that was given back last is lent first.
-            let mine = try await Self.process(connection)
+            let mine = try await Self.process(connection, database)
             let others = try? await database.pool.query("SELECT pg_backend_pid()", timeout: .seconds(2))
             let other = try others?.rows.first?.decode(0, as: Int32.self)
-            let after = try await Self.process(connection)
+            let after = try await Self.process(connection, database)
             facts.sharesServers = mine != after || other == mine || mine != first
             return facts
         }
     }
 
-    private nonisolated(nonsending) static func process(_ connection: PostgresConnection) async throws -> Int32? {
-        try await connection.query("SELECT pg_backend_pid()").rows.first?.decode(0, as: Int32.self)
+    private nonisolated(nonsending) static func process(
+        _ connection: PostgresConnection, _ database: DoctorDatabase
+    ) async throws -> Int32? {
+        try await connection.query("SELECT pg_backend_pid()", timeout: database.timeout).rows.first?
+            .decode(0, as: Int32.self)
     }
 
     /// PgBouncer's own words; it ends the connection with them.

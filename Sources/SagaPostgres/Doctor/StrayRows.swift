@@ -23,9 +23,10 @@ enum StrayRows {
         }
     }
 
-    /// Finds keys that lead to a saga that is neither there nor dropped, and those whose saga's row has no key.
+    /// Finds keys that lead to a saga that is neither there nor dropped, and those whose saga goes by another key or by
+    /// none.
     ///
-    /// Those whose saga's row has another key are told of by the saga.
+    /// A saga whose own key isn't its in `saga.key` is told of by the saga.
     static func findKeys(_ database: DoctorDatabase, _ tally: inout HistoryTally) async throws(PostgresError) {
         var last = ""
         let size = max(1, database.limits.batch) * 10
@@ -33,29 +34,34 @@ enum StrayRows {
             let keys = try await database.rows(
                 "SELECT key, saga_id FROM saga.key WHERE key > $1 ORDER BY key LIMIT $2",
                 [.text(last), .int8(Int64(size))])
-            var names: [PostgresUUID: String] = [:]
+            var names: [String] = []
             var ids: [PostgresUUID] = []
             for row in keys {
                 last = try row.decode(0)
-                let id = try row.decode(1, as: PostgresUUID.self)
-                names[id] = last
-                ids.append(id)
+                names.append(last)
+                ids.append(try row.decode(1))
             }
             for row in try await database.rows(
                 """
-                SELECT w.id, s.id IS NOT NULL
-                FROM unnest($1::uuid[]) WITH ORDINALITY AS w (id, place)
+                SELECT w.id, w.key, s.id IS NOT NULL, s.key
+                FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS w (id, key, place)
                     LEFT JOIN (SELECT id, key FROM saga.state WHERE id = ANY ($1)) s ON s.id = w.id
-                WHERE s.key IS NULL AND (s.id IS NOT NULL OR NOT EXISTS (
-                    SELECT FROM saga.dropped d WHERE (d.first_id IS NULL OR w.id >= d.first_id)
-                        AND (d.end_id IS NULL OR w.id < d.end_id)))
+                WHERE CASE
+                    -- The default partition went whole, with all that had been started by then.
+                    WHEN s.id IS NULL THEN NOT EXISTS (
+                        SELECT FROM saga.dropped d WHERE (d.first_id IS NULL OR w.id >= d.first_id)
+                            AND (w.id < d.end_id OR d.end_id IS NULL AND d.dropped_at >= saga.id_time(w.id)))
+                    ELSE s.key IS NULL OR s.key <> w.key AND EXISTS (
+                        SELECT FROM saga.key k WHERE k.key = s.key AND k.saga_id = s.id)
+                    END
                 ORDER BY w.place
-                """, [.uuidArray(ids)])
+                """, [.uuidArray(ids), .textArray(names)])
             {
-                let uuid = try row.decode(0, as: PostgresUUID.self)
-                let (id, key) = (SagaID(uuid), names[uuid] ?? "")
-                if try row.decode(1) {
-                    tally.note(.keyDiffers, id, "saga.key has the key \(key) for it, and its row has none")
+                let (id, key) = (SagaID(try row.decode(0, as: PostgresUUID.self)), try row.decode(1, as: String.self))
+                if try row.decode(2) {
+                    let own = try row.decode(3, as: String?.self)
+                    tally.note(
+                        .keyDiffers, id, "saga.key has the key \(key) for it, and its row has \(own ?? "none")")
                 } else {
                     tally.note(.keyDangling, id, "the key \(key)", advice: advice(key))
                 }

@@ -120,7 +120,7 @@ struct VacuumCheck: DoctorCheck {
     static func judge(_ facts: Facts, limits: DoctorLimits) -> [DoctorFinding] {
         var findings: [DoctorFinding] = []
         for transaction in facts.transactions {
-            let who = [transaction.application, transaction.role].filter { !$0.isEmpty }.joined(separator: ", role ")
+            let who = DoctorText.who(application: transaction.application, role: transaction.role)
             findings.append(
                 DoctorFinding(
                     .transactionOld, .warning,
@@ -144,7 +144,7 @@ struct VacuumCheck: DoctorCheck {
                     the prepared transaction \(name) of role \(prepared.owner) has been open for \
                     \(DoctorText.span(prepared.age)): no row that died since is removed
                     """,
-                    advice: "ask its owner which: COMMIT PREPARED \(name); or ROLLBACK PREPARED \(name);",
+                    advice: DoctorText.endingPrepared(prepared.name),
                     data: [
                         "gid": .string(prepared.name), "owner": .string(prepared.owner),
                         "ageMs": .int(prepared.age.microseconds / 1_000),

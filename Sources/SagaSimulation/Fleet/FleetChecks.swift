@@ -96,6 +96,10 @@ struct FleetChecks {
             state.evolve(recorded, definition: definition)
         }
         problems += decisionProblems(saga)
+        // What the doctor would say of it.
+        if let fault = HistoryOrder.fault(of: history, id: ledger.sagas[saga].id, definition: definition) {
+            problems.append(fault)
+        }
         if let row = ledger.sagas[saga].rowStatus, row != state.status {
             problems.append("its row says \(row.name), its events say \(state.status.name)")
         }
