@@ -132,7 +132,7 @@ import Testing
             (
                 nil,
                 "notice no partitions are made ahead: this daemon's role doesn't own saga's tables; run one daemon, or "
-                    + "SELECT saga.ensure_partitions() every hour, as their owner"
+                    + "SELECT saga.ensure_partitions() every day, as their owner"
             ),
             (
                 .minutes(43_200),

@@ -83,7 +83,7 @@ public actor RetentionKeeper {
             logger.notice(
                 """
                 no partitions are made ahead: this daemon's role doesn't own saga's tables; run one daemon, or \
-                SELECT saga.ensure_partitions() every hour, as their owner
+                SELECT saga.ensure_partitions() every day, as their owner
                 """)
         } else {
             logger.warning(
