@@ -132,6 +132,82 @@ extension DoctorChecksTests {
             warning index-invalid: the index saga.alert_bad is invalid: it costs writes and serves no reading -> \
             REINDEX INDEX CONCURRENTLY saga.alert_bad;
             """),
+        Case(
+            "keys and indexes that somebody dropped",
+            """
+            ALTER TABLE saga.event DROP CONSTRAINT event_pkey; ALTER TABLE saga.key DROP CONSTRAINT key_pkey;
+            ALTER TABLE saga.state DROP CONSTRAINT state_pkey; DROP INDEX saga.state_work
+            """,
+            """
+            error index-missing: the index event_pkey is missing on saga.event: the same may be written twice, such as \
+            one start or one event -> as the schema's owner: ALTER TABLE saga.event ADD CONSTRAINT event_pkey PRIMARY \
+            KEY (saga_id, sequence);
+            """,
+            """
+            error index-missing: the index key_pkey is missing on saga.key: the same may be written twice, such as one \
+            start or one event -> as the schema's owner: ALTER TABLE saga.key ADD CONSTRAINT key_pkey PRIMARY KEY (key);
+            """,
+            """
+            error index-missing: the index state_pkey is missing on saga.state: the same may be written twice, such as \
+            one start or one event -> as the schema's owner: ALTER TABLE saga.state ADD CONSTRAINT state_pkey PRIMARY \
+            KEY (id);
+            """,
+            """
+            error index-missing: the index state_work is missing on saga.state: what looks for work reads whole tables \
+            -> as the schema's owner: CREATE INDEX state_work ON saga.state (owner, due_at) WHERE owner IS NOT NULL OR \
+            due_at IS NOT NULL;
+            """),
+        Case(
+            "triggers that are gone or switched off",
+            """
+            DROP TRIGGER event_append_only ON saga.event_default;
+            ALTER TABLE saga.event DISABLE TRIGGER event_append_only;
+            ALTER TABLE saga.definition DISABLE TRIGGER USER; ALTER TABLE saga.definition ENABLE REPLICA TRIGGER definition_immutable;
+            DROP TRIGGER breaker_event_alert ON saga.breaker_event
+            """,
+            """
+            error trigger-missing: the trigger event_append_only is switched off on saga.event: nothing refuses a change \
+            of what must never change -> as the schema's owner: ALTER TABLE saga.event ENABLE TRIGGER event_append_only;
+            """,
+            """
+            error trigger-missing: the trigger event_append_only is missing on saga.event_default: nothing refuses a \
+            change of what must never change -> as the schema's owner: CREATE TRIGGER event_append_only BEFORE UPDATE OR \
+            DELETE OR TRUNCATE ON saga.event_default FOR EACH STATEMENT EXECUTE FUNCTION saga.refuse_change('events are \
+            append-only, a saga''s state is the fold of all of them');
+            """,
+            """
+            error trigger-missing: the trigger definition_immutable is switched off on saga.definition: nothing refuses \
+            a change of what must never change -> as the schema's owner: ALTER TABLE saga.definition ENABLE TRIGGER \
+            definition_immutable;
+            """,
+            """
+            error trigger-missing: the trigger breaker_event_alert is missing on saga.breaker_event: no alert is written \
+            when a breaker opens -> as the schema's owner: CREATE TRIGGER breaker_event_alert AFTER INSERT ON \
+            saga.breaker_event FOR EACH ROW WHEN (CASE new.type WHEN 1 THEN new.data ->> 'from' IS DISTINCT FROM \
+            'HALF_OPEN' END) EXECUTE FUNCTION saga.alert_breaker_opened();
+            """),
+        Case(
+            "a table without the rule that nobody is forgotten",
+            "ALTER TABLE saga.state DROP CONSTRAINT state_work_until_ended",
+            """
+            error constraint-missing: the constraint state_work_until_ended is missing on saga.state and N other \
+            tables: a saga that hasn't ended may be where nobody looks -> as the schema's owner: ALTER TABLE saga.state \
+            ADD CONSTRAINT state_work_until_ended CHECK ((ended_at IS NOT NULL) = (owner IS NULL AND due_at IS NULL));
+            """),
+        Case(
+            "no partition for what no other takes", "DROP TABLE saga.event_default, saga.state_default",
+            """
+            error partition-default-missing: the default partition is missing on saga.state: a start is refused on a \
+            day that has no partition -> as the schema's owner: SELECT saga.make_partition('default'); SELECT \
+            saga.attach_partition('default', 'DEFAULT'); or, where state_default is still there, ALTER TABLE saga.state \
+            ATTACH PARTITION saga.state_default DEFAULT;
+            """,
+            """
+            error partition-default-missing: the default partition is missing on saga.event: a start is refused on a \
+            day that has no partition -> as the schema's owner: SELECT saga.make_partition('default'); SELECT \
+            saga.attach_partition('default', 'DEFAULT'); or, where event_default is still there, ALTER TABLE saga.event \
+            ATTACH PARTITION saga.event_default DEFAULT;
+            """),
     ]
 
     static let daemons = [
@@ -157,6 +233,23 @@ extension DoctorChecksTests {
             warning daemon-lost: the lease of daemon 3 (host b, pid 2) was taken over, and its row is still there with \
             0 sagas -> look for who locks rows of saga.state or saga.daemon (pg_locks), and into the logs of the \
             daemons that are alive
+            """),
+        Case(
+            "a lease of before the clock was set back",
+            """
+            INSERT INTO saga.daemon (host, pid, version, lease_until) VALUES
+                ('a', 1, '0.1.0', now() + interval '2 hours 9 seconds'), ('b', 2, '0.1.0', 'infinity');
+            SELECT saga.start('order', '{}'::text); UPDATE saga.state SET owner = 2, due_at = NULL
+            """,
+            """
+            error lease-ahead: the lease of daemon 2 (host a, pid 1) ends in 2 h, as if the database's clock had been \
+            set back: until then nobody takes over its 1 saga -> as the schema's owner: UPDATE saga.daemon SET \
+            lease_until = now() WHERE id = 2; (one that is alive renews it)
+            """,
+            """
+            warning lease-ahead: the lease of daemon 3 (host b, pid 2) never ends, as if the database's clock had been \
+            set back: until then nobody takes over its 0 sagas -> as the schema's owner: UPDATE saga.daemon SET \
+            lease_until = now() WHERE id = 3; (one that is alive renews it)
             """),
         Case(
             "daemons of another version", "UPDATE saga.daemon SET version = '0.0.9'",
@@ -203,6 +296,23 @@ extension DoctorChecksTests {
             """,
             """
             warning sagas-behind: 2 sagas are due and not yet taken up, the oldest for 1 h: ID; 1 daemon works -> if \
+            they don't become fewer: start more daemons, raise --concurrency, or look for a service that is slow or \
+            holds calls back (saga status)
+            """),
+        Case(
+            "a backlog behind a slow service, most of it in memory",
+            """
+            SELECT saga.start('order', '{}'::text) FROM generate_series(1, 302);
+            UPDATE saga.state SET owner = 1, due_at = NULL, status = 2;
+            UPDATE saga.state SET owner = NULL, due_at = now() - interval '1 hour', status = 1
+                WHERE id = (SELECT min(id::text)::uuid FROM saga.state);
+            INSERT INTO saga.event (saga_id, sequence, at, type, data)
+                SELECT id, 2, now() - CASE WHEN id = (SELECT max(id::text)::uuid FROM saga.state) THEN interval '5 s'
+                    ELSE interval '1 hour' END, 2, '{"step": "reserve", "attempt": 1}'
+                FROM saga.state WHERE owner = 1
+            """,
+            """
+            warning sagas-behind: 1 saga is due and not yet taken up, the oldest for 1 h: ID; 1 daemon works -> if \
             they don't become fewer: start more daemons, raise --concurrency, or look for a service that is slow or \
             holds calls back (saga status)
             """),
@@ -320,7 +430,7 @@ extension DoctorChecksTests {
                 PERFORM saga.add_partition('old', format('FOR VALUES FROM (%L) TO (%L)', saga.id_floor(day),
                     saga.id_floor(day + interval '1 day')));
                 INSERT INTO saga.state (id, started_at, due_at, definition_id, status)
-                    SELECT (left(saga.id_floor(day)::text, 14) || '7000-8000-000000000001')::uuid, day, 'infinity', id, 1 FROM saga.definition;
+                    SELECT (left(saga.id_floor(day)::text, 14) || '7000-8000-000000000001')::uuid, day, now(), id, 1 FROM saga.definition;
                 INSERT INTO saga.event (saga_id, at, sequence, type, data)
                     SELECT id, started_at, 1, 1, '{"input": {}}' FROM saga.state;
             END

@@ -108,7 +108,7 @@ import Testing
             "data":{"standbys":[]}},\
             {"code":"sagas","severity":"skipped",\
             "message":"not checked: needs a schema that this program and role can read","advice":null,"data":{}}\
-            ],"errors":1,"warnings":0,"complete":true,"missing":[]}
+            ],"errors":1,"warnings":0,"skipped":1,"complete":true,"missing":[]}
 
             """
         #expect(Run(run.status, Self.normal(run.output, fixture), error: run.error) == Run(1, expected))
@@ -147,6 +147,18 @@ import Testing
                     """,
                     "skipped sagas: not checked: needs a schema that this program and role can read",
                 ])
+            // What is another role's is not this one's to see; of Saga's own all must be looked at.
+            let reader = try await fixture.program.run(
+                "doctor", "--strict", database: fixture.url(role: "doctor_reader"))
+            #expect(reader.status == 0)
+            #expect(reader.output.hasSuffix("\n\nno problems in what was looked at, 1 not checked\n"))
+            try await fixture.run("REVOKE SELECT ON saga.alert FROM saga_reader")
+            let blind = fixture.url(role: "doctor_monitor")
+            #expect(try await fixture.program.run("doctor", database: blind).status == 0)
+            let strict = try await fixture.program.run("doctor", "--strict", database: blind)
+            #expect(strict.status == 1)
+            #expect(strict.output.hasSuffix("\n\nno problems in what was looked at, 1 not checked\n"))
+            try await fixture.run("GRANT SELECT ON saga.alert TO saga_reader")
             let before = try await Self.activity(fixture)
             _ = try await fixture.program.run("doctor", "--deep")
             #expect(try await Self.activity(fixture) == before)

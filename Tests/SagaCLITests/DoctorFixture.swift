@@ -29,7 +29,7 @@ struct DoctorFixture {
             _ = try await Migrator(pool: pool, logger: quiet).migrate()
             try await PartitionDesk(pool: pool).ensure(days: 7)
             try await fixture.run(
-                "INSERT INTO saga.daemon (host, pid, version, lease_until) VALUES ('h', 7, '0.1.0', now() + '1 day')")
+                "INSERT INTO saga.daemon (host, pid, version, lease_until) VALUES ('h', 7, '0.1.0', now() + '170 s')")
         }
         return fixture
     }

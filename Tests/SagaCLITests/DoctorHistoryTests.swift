@@ -40,8 +40,9 @@ import Testing
                     """,
                     """
                     error key-dangling: 1 key leads to a saga that isn't there (all of them): \(ids[5]): the key f' -> \
-                    a start with that key is answered with a saga that never runs: restore the saga from a backup, or \
-                    let the key be used anew, as the schema's owner: DELETE FROM saga.key WHERE key = 'f''';
+                    a start with that key is answered with a saga that never runs: restore the saga from a backup, or, \
+                    where what it may have done is known not to matter, let the key be used anew, as the schema's owner: \
+                    DELETE FROM saga.key WHERE key = 'f''';
                     """,
                     """
                     error key-differs: saga.key and the row differ for 4 sagas of 4 (all of them): \(ids[1]): its key x \
@@ -62,6 +63,156 @@ import Testing
         }
     }
 
+    /// A key isn't advised to be deleted where a start with it would do again what was done.
+    @Test func keysAreDeletedOnlyWhereNothingWasDone() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            var ids: [SagaID] = []
+            for key in ["a", "b", "c"] { ids.append(try await fixture.program.startSaga("order", key: key)) }
+            let lost = "0198c1d2-7e5f-7c3a-9f10-3b8a1c2d4e5f"
+            func dangling() async throws -> [String] {
+                try await fixture.problems().filter { $0.hasPrefix("error key-dangling: ") }
+            }
+            // Its saga is there under another id.
+            try await fixture.run("UPDATE saga.key SET saga_id = '\(lost)' WHERE key = 'a'")
+            #expect(
+                try await dangling() == [
+                    """
+                    error key-dangling: 1 key leads to a saga that isn't there (all of them): \(lost): the key a, and \
+                    saga \(ids[0]) has it in its row -> somebody wrote into the tables; don't delete the key, or a start \
+                    with it runs a second time; as the schema's owner: UPDATE saga.key SET saga_id = '\(ids[0])' WHERE \
+                    key = 'a';
+                    """
+                ])
+            try await fixture.run("UPDATE saga.key SET saga_id = '\(ids[0])' WHERE key = 'a'")
+            // Its events are there.
+            try await fixture.run("DELETE FROM saga.state WHERE id = '\(ids[1])'")
+            let found = try await dangling()
+            #expect(
+                found == [
+                    """
+                    error key-dangling: 1 key leads to a saga that isn't there (all of them): \(ids[1]): the key b, and \
+                    the saga's events are there -> don't delete the key: a start with it would do again what the events \
+                    tell was done. Restore the row from a backup, or, as the schema's owner, with the id in \
+                    saga.definition of what it ran on for DEFINITION: INSERT INTO saga.state (id, started_at, due_at, \
+                    definition_id, status, key) SELECT saga_id, at, now(), DEFINITION, 2, 'b' FROM saga.event WHERE \
+                    saga_id = '\(ids[1])' AND sequence = 1;
+                    """
+                ])
+            let statement = try #require(found.first?.firstMatch(of: #/INSERT .*;/#))
+            try await fixture.run(
+                String(statement.0).replacing("DEFINITION", with: "(SELECT max(id) FROM saga.definition)"))
+            // Its row says running, its events pending, until a daemon has looked at it.
+            #expect(try await fixture.problems().map { $0.prefix(20) } == ["error state-differs:"])
+        }
+    }
+
+    // MARK: Rows that can't be read, sagas that nobody looks at
+
+    @Test func aRowThatCannotBeReadHidesNoOther() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            var ids: [SagaID] = []
+            for _ in 0..<7 { ids.append(try await fixture.program.startSaga("order")) }
+            try await fixture.program.append([(.sagaTerminated, #"{"actor":"ann"}"#)], to: ids[2], leaving: .terminated)
+            try await fixture.program.append([(.sagaTerminated, #"{"actor":"ann"}"#)], to: ids[4], leaving: .stuck)
+            try await fixture.run(
+                """
+                UPDATE saga.state SET status = 8 WHERE id IN ('\(ids[0])', '\(ids[2])', '\(ids[4])');
+                ALTER TABLE saga.event ALTER COLUMN at DROP NOT NULL; ALTER TABLE saga.event DISABLE TRIGGER USER;
+                UPDATE saga.event SET at = NULL WHERE saga_id = '\(ids[1])';
+                ALTER TABLE saga.event ENABLE TRIGGER USER;
+                UPDATE saga.state SET paused = true WHERE id = '\(ids[5])'
+                """)
+            for isDeep in [true, false] {
+                let found = try await fixture.problems(deep: isDeep)
+                let scope = isDeep ? "all of them" : "a sample; --deep looks at all"
+                #expect(
+                    found == [
+                        """
+                        error history-unreadable: this program can't read the history of 1 saga of 7 (\(scope)): \
+                        \(ids[1]): column "at" is null -> somebody wrote into the tables, or a page is damaged: SELECT * \
+                        FROM saga.state WHERE id = '\(ids[1])'; SELECT * FROM saga.event WHERE saga_id = '\(ids[1])' \
+                        ORDER BY sequence; put right what can't be, or restore it from a backup
+                        """,
+                        """
+                        error state-differs: the row differs from the events for 4 sagas of 7 (\(scope)): \(ids[0]): its \
+                        row's status is 8, which is none; its events say pending -> somebody wrote into the tables; as \
+                        the schema's owner: UPDATE saga.state SET status = 1 WHERE id = '\(ids[0])';
+                        """,
+                    ])
+            }
+            // What is advised is done, one after the other.
+            var statements: [String] = []
+            while let found = try await fixture.problems().last, let match = found.firstMatch(of: #/UPDATE .*;/#) {
+                statements.append(String(match.0))
+                try await fixture.run(String(match.0))
+            }
+            #expect(
+                statements == [
+                    "UPDATE saga.state SET status = 1 WHERE id = '\(ids[0])';",
+                    "UPDATE saga.state SET status = 7 WHERE id = '\(ids[2])';",
+                    """
+                    UPDATE saga.state SET status = 7, ended_at = (SELECT max(at) FROM saga.event WHERE saga_id = \
+                    '\(ids[4])' AND type IN (14, 15, 22)), owner = NULL, due_at = NULL WHERE id = '\(ids[4])';
+                    """,
+                ])
+        }
+    }
+
+    @Test func sagasThatNobodyLooksAtAreFound() async throws {
+        try await DoctorFixture.with { fixture in
+            try await fixture.define()
+            var ids: [SagaID] = []
+            for _ in 0..<7 { ids.append(try await fixture.program.startSaga("order")) }
+            try await fixture.program.append(
+                [(.sagaPaused, #"{"actor":"ann","reason":"r"}"#)], to: ids[5], leaving: .pending)
+            try await fixture.program.append(
+                [(.stepStarted, #"{"step":"reserve","attempt":1}"#), (.sagaPaused, #"{"actor":"ann","reason":"r"}"#)],
+                to: ids[6], leaving: .running)
+            try await fixture.run(
+                """
+                ALTER TABLE saga.state DROP CONSTRAINT state_work_until_ended;
+                UPDATE saga.state SET due_at = 'infinity' WHERE id = '\(ids[0])';
+                UPDATE saga.state SET due_at = '2999-01-01' WHERE id = '\(ids[1])';
+                UPDATE saga.state SET due_at = 'infinity', waits_for = 77 WHERE id = '\(ids[2])';
+                UPDATE saga.state SET due_at = NULL WHERE id = '\(ids[3])';
+                UPDATE saga.state SET due_at = 'infinity', waits_for = (SELECT id FROM saga.service) WHERE id = '\(ids[4])';
+                UPDATE saga.state SET paused = true, due_at = 'infinity' WHERE id IN ('\(ids[5])', '\(ids[6])')
+                """)
+            let text = "error sagas-forgotten: no daemon looks at 5 sagas any more, or not in time of 7 (all of them): "
+            let all = [ids[0], ids[1], ids[2], ids[3], ids[6]].map { "'\($0)'" }.joined(separator: ", ")
+            let found = try await fixture.problems().filter { !$0.contains("constraint-missing") }
+            #expect(
+                found == [
+                    """
+                    \(text)\(ids[0]): it is never due, and its events have something to do now -> somebody wrote into \
+                    the tables; as the schema's owner: UPDATE saga.state SET due_at = now() WHERE owner IS NULL AND id \
+                    IN (\(all));
+                    """
+                ])
+            let statement = try #require(found.first?.firstMatch(of: #/UPDATE .*;/#))
+            try await fixture.run(String(statement.0))
+            #expect(try await fixture.problems().filter { !$0.contains("constraint-missing") } == [])
+            // Each with its reason.
+            let reasons = [
+                (
+                    ids[1], "due_at = '2999-01-01T00:00:00Z'",
+                    "it is due at 2999-01-01T00:00:00.000Z, and its events have something to do now"
+                ),
+                (ids[2], "due_at = 'infinity', waits_for = 77", "it waits for service 77, which isn't there"),
+                (ids[3], "due_at = NULL", "nobody owns it, and it is never due"),
+            ]
+            for (id, change, reason) in reasons {
+                try await fixture.run("UPDATE saga.state SET \(change) WHERE id = '\(id)'")
+                let told = try await fixture.problems(deep: false).filter { !$0.contains("constraint-missing") }
+                #expect(told.count == 1)
+                #expect(told.first?.contains(": \(id): \(reason) -> ") == true)
+                try await fixture.run("UPDATE saga.state SET due_at = now(), waits_for = NULL WHERE id = '\(id)'")
+            }
+        }
+    }
+
     /// What is advised can be done: a saga that has ended can't be terminated, one that hasn't can.
     @Test func adviceGoesByWhetherItHasEnded() async throws {
         try await DoctorFixture.with { fixture in
@@ -78,6 +229,7 @@ import Testing
                 DELETE FROM saga.event WHERE sequence = 2;
                 INSERT INTO saga.event (saga_id, sequence, type, at, data) SELECT id, 2, 14, now(), '{"output": null}'
                     FROM saga.state WHERE id = '\(ids[1])';
+                ALTER TABLE saga.event ENABLE TRIGGER USER;
                 """)
             let settled = "it has ended, so nothing acts on it any more, and it goes with its day (saga prune)"
             #expect(
@@ -96,7 +248,9 @@ import Testing
             // The same with sagas that haven't ended.
             try await fixture.run(
                 """
+                ALTER TABLE saga.event DISABLE TRIGGER USER;
                 DELETE FROM saga.event WHERE sequence > 1;
+                ALTER TABLE saga.event ENABLE TRIGGER USER;
                 INSERT INTO saga.event (saga_id, sequence, type, at, data) VALUES
                     ('\(ids[0])', 3, 2, now(), '{"step": "reserve", "attempt": 1}'),
                     ('\(ids[1])', 2, 3, now(), '{"step": "reserve", "attempt": 1, "output": null}');
@@ -159,6 +313,23 @@ import Testing
                 sequence: index + 1, cause: nil, at: Instant(microseconds: 1_800_000_000_000_000), event: event)
         }
         return HistoryOrder.fault(of: history, id: Fixtures.id, definition: definition)
+    }
+
+    /// A cause is an event of before.
+    @Test(arguments: [(1, nil), (2, nil), (0, 0), (3, 3), (4, 4), (-1, -1)] as [(Int, Int?)])
+    func aCauseComesBefore(_ cause: Int, _ told: Int?) throws {
+        let events = [.sagaStarted(input: .null)] + Self.done(Self.action(0))
+        let history = events.enumerated().map { index, event in
+            RecordedEvent(
+                sequence: index + 1, cause: index == 2 ? cause : nil, at: Instant(microseconds: 0), event: event)
+        }
+        #expect(
+            HistoryOrder.fault(of: history, id: Fixtures.id, definition: try Self.order.get())
+                == told.map { "event 3, StepSucceeded, has event \($0) for its cause, which doesn't come before it" })
+        let alone = [RecordedEvent(sequence: 1, cause: 1, at: Instant(microseconds: 0), event: events[0])]
+        #expect(
+            HistoryOrder.fault(of: alone, id: Fixtures.id, definition: try Self.order.get())
+                == "event 1, SagaStarted, has event 1 for its cause, which doesn't come before it")
     }
 
     @Test(

@@ -202,7 +202,7 @@ import Testing
             #expect(
                 run.output.hasSuffix(
                     """
-                    ],"errors":0,"warnings":0,"complete":false,"missing":["alerts","definitions","partitions",\
+                    ],"errors":0,"warnings":0,"skipped":0,"complete":false,"missing":["alerts","definitions","partitions",\
                     "history"]}
 
                     """))

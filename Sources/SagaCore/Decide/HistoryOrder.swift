@@ -14,13 +14,21 @@ public struct HistoryOrder {
             return nil
         }
         var order = HistoryOrder(definition: definition, state: start)
+        if let first = history.first, let fault = causeFault(of: first) {
+            return "event \(first.sequence), \(first.event.type.name), \(fault)"
+        }
         for recorded in history.dropFirst() {
-            if let fault = order.fault(of: recorded.event) {
+            if let fault = causeFault(of: recorded) ?? order.fault(of: recorded.event) {
                 return "event \(recorded.sequence), \(recorded.event.type.name), \(fault)"
             }
             order.state.evolve(recorded, definition: definition)
         }
         return nil
+    }
+
+    private static func causeFault(of recorded: RecordedEvent) -> String? {
+        guard let cause = recorded.cause, cause < 1 || cause >= recorded.sequence else { return nil }
+        return "has event \(cause) for its cause, which doesn't come before it"
     }
 
     private func fault(of event: Event) -> String? {

@@ -53,8 +53,9 @@ struct DaemonsCheck: DoctorCheck {
     }
 
     func judge(_ facts: Facts, limits: DoctorLimits) -> [DoctorFinding] {
-        let alive = facts.daemons.filter { $0.leaseUntil >= facts.now }
-        var findings: [DoctorFinding] = []
+        let ahead = facts.daemons.filter { $0.leaseUntil > facts.now + limits.leaseAhead }
+        let alive = facts.daemons.filter { $0.leaseUntil >= facts.now && !ahead.contains($0) }
+        var findings = ahead.map { Self.ahead($0, facts) }
         if alive.isEmpty {
             let unfinished = DoctorText.count(facts.unfinished, "saga")
             findings.append(
@@ -99,6 +100,25 @@ struct DaemonsCheck: DoctorCheck {
                 """
                 look for who locks rows of saga.state or saga.daemon (pg_locks), and into the logs of the daemons \
                 that are alive
+                """,
+            data: ["daemon": .int(daemon.id), "sagas": .int(daemon.sagas)])
+    }
+
+    /// A daemon that is alive would have renewed it by today's clock.
+    private static func ahead(_ daemon: Daemon, _ facts: Facts) -> DoctorFinding {
+        let span =
+            daemon.leaseUntil == .distantFuture
+            ? "never ends" : "ends in \(DoctorText.span(daemon.leaseUntil - facts.now))"
+        return DoctorFinding(
+            .leaseAhead, daemon.sagas > 0 ? .error : .warning,
+            """
+            the lease of \(daemon.name) \(span), as if the database's clock had been set back: until then nobody takes \
+            over its \(DoctorText.count(daemon.sagas, "saga"))
+            """,
+            advice:
+                """
+                as the schema's owner: UPDATE saga.daemon SET lease_until = now() WHERE id = \(daemon.id); (one that is \
+                alive renews it)
                 """,
             data: ["daemon": .int(daemon.id), "sagas": .int(daemon.sagas)])
     }

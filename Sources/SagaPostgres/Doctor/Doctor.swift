@@ -47,11 +47,11 @@ public struct Doctor: Sendable {
         try await round.make(ServerCheck())
         let schema = try await round.make(SchemaCheck())
         let hasTables = !schema.contains { $0.code == .schemaMissing || $0.code == .schemaForeign }
+        let isUsable = !schema.contains { $0.severity == .error || $0.severity == .skipped }
         let onServer: [any DoctorCheck] =
-            [ClockCheck(), SettingsCheck(), ConnectionsCheck()] + (hasTables ? [TablesCheck()] : [])
+            [ClockCheck(), SettingsCheck(), ConnectionsCheck()] + (hasTables ? [TablesCheck(isOurs: isUsable)] : [])
             + [VacuumCheck(), ReplicationCheck()]
         for check in onServer { try await round.make(check) }
-        let isUsable = !schema.contains { $0.severity == .error || $0.severity == .skipped }
         guard isUsable else {
             round.findings.append(
                 DoctorFinding(.sagas, .skipped, "not checked: needs a schema that this program and role can read"))

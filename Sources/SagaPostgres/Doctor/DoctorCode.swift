@@ -42,6 +42,10 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     case tableAutovacuumOff = "table-autovacuum-off"
     case deadTuples = "dead-tuples"
     case indexInvalid = "index-invalid"
+    case indexMissing = "index-missing"
+    case triggerMissing = "trigger-missing"
+    case constraintMissing = "constraint-missing"
+    case partitionDefaultMissing = "partition-default-missing"
     case wraparoundNear = "wraparound-near"
     // What holds vacuum back
     case transactionOld = "transaction-old"
@@ -55,11 +59,13 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     // Daemons
     case daemonNone = "daemon-none"
     case daemonLost = "daemon-lost"
+    case leaseAhead = "lease-ahead"
     case daemonVersionsDiffer = "daemon-versions-differ"
     // Sagas
     case sagasOverdue = "sagas-overdue"
     case sagasBehind = "sagas-behind"
     case sagasOrphaned = "sagas-orphaned"
+    case sagasForgotten = "sagas-forgotten"
     case sagasStuck = "sagas-stuck"
     case sagasUnreadable = "sagas-unreadable"
     // Services, alerts, definitions

@@ -23,10 +23,14 @@ public struct DoctorFinding: Sendable, Hashable {
     public let advice: String?
     /// The figures, for programs.
     public let data: JSON
+    /// Of what couldn't be looked at: by this role's rights, as it may be meant, not since something kept it from it.
+    public let isByRights: Bool
 
     public init(
-        _ code: DoctorCode, _ severity: Severity, _ message: String, advice: String? = nil, data: JSON = [:]
+        _ code: DoctorCode, _ severity: Severity, _ message: String, advice: String? = nil, data: JSON = [:],
+        isByRights: Bool = false
     ) {
+        self.isByRights = isByRights
         self.code = code
         self.severity = severity
         self.message = message
@@ -59,8 +63,11 @@ public struct DoctorReport: Sendable, Hashable {
     public var warnings: Int { findings.count { $0.severity == .warning } }
     public var skipped: Int { findings.count { $0.severity == .skipped } }
 
-    /// `{"checks": [{"code", "severity", "message", "advice", "data"}], "errors", "warnings", "complete",
-    /// "missing"}`: whether all checks were made, and the codes of those that weren't.
+    /// Whether something kept a check from looking that isn't this role's rights to other roles' sessions.
+    public var isBlind: Bool { findings.contains { $0.severity == .skipped && !$0.isByRights } }
+
+    /// `{"checks": [{"code", "severity", "message", "advice", "data"}], "errors", "warnings", "skipped", "complete",
+    /// "missing"}`: whether it came to its end, and the codes of the checks that it hadn't come to.
     public var json: RawJSON {
         var writer = JSONWriter()
         writer.beginObject()
@@ -78,6 +85,7 @@ public struct DoctorReport: Sendable, Hashable {
         writer.endArray()
         writer.field("errors", errors)
         writer.field("warnings", warnings)
+        writer.field("skipped", skipped)
         writer.field("complete", cut == nil)
         writer.field("missing", JSON.array((cut?.missing ?? []).map { .string($0.rawValue) }))
         writer.endObject()

@@ -30,12 +30,16 @@ public struct DoctorLimits: Sendable {
     public var criticalAge: Int64 = 1_600_000_000
     /// How long a saga may be due without being taken up.
     public var overdue = TimeSpan.seconds(30)
+    /// How much later than its events say a saga may be due. What waits for several services is looked at every minute.
+    public var forgotten = TimeSpan.minutes(10)
     /// How long ago a daemon that works may have recorded something last.
     public var work = TimeSpan.seconds(30)
     /// For how long it is looked whether sagas that are due are taken up.
     public var look = TimeSpan.seconds(1)
     /// How long a daemon's lease may be over before others have taken over from it.
     public var lostLease = TimeSpan.minutes(1)
+    /// How far ahead of the database's clock a lease may end: it is 10 s long.
+    public var leaseAhead = TimeSpan.minutes(3)
     /// How long a service may be held back by its breaker.
     public var breaker = TimeSpan.minutes(10)
     /// How long an alert may wait for its receiver.

@@ -24,10 +24,6 @@ struct DueSagas: Sendable, Hashable {
         """
     /// How many of those that are due are looked at twice. Claims take those first that have been due for longest.
     private static let watched = 100
-    /// How many of those that daemons run are asked for their last event.
-    ///
-    /// As many as one daemon has in memory: most of them may wait, and the few that move count.
-    private static let asked = 4_096
 
     static func read(_ database: DoctorDatabase) async throws(PostgresError) -> DueSagas {
         let limit = PostgresValue.double(Double(database.limits.overdue.microseconds))
@@ -40,16 +36,9 @@ struct DueSagas: Sendable, Hashable {
                 """, [limit]),
             PostgresStatement(
                 """
-                SELECT (SELECT count(*) FROM saga.daemon WHERE lease_until >= clock_timestamp()), (
-                        SELECT max(e.at) FROM (
-                            SELECT s.id FROM saga.state s JOIN saga.daemon d ON d.id = s.owner
-                            WHERE d.lease_until >= clock_timestamp() LIMIT \(asked)
-                        ) o CROSS JOIN LATERAL (
-                            SELECT e.at FROM saga.event e WHERE e.saga_id = o.id AND e.type BETWEEN 2 AND 16
-                            ORDER BY e.sequence DESC LIMIT 1
-                        ) e
-                    ), clock_timestamp()
-                """),
+                SELECT (SELECT count(*) FROM saga.daemon WHERE lease_until BETWEEN clock_timestamp()
+                    AND clock_timestamp() + $1 * interval '1 microsecond'), clock_timestamp()
+                """, [.double(Double(database.limits.leaseAhead.microseconds))]),
         ])
         guard let late = results[0].rows.first, let row = results[1].rows.first else {
             throw PostgresError(.decoding, "no count of what is due")
@@ -57,11 +46,32 @@ struct DueSagas: Sendable, Hashable {
         var due = DueSagas(
             count: try late.decode(0), example: try late.decode(1),
             since: try late.decode(2, as: PostgresTimestamp?.self).map { Instant($0) }, daemons: try row.decode(0),
-            lastWork: try row.decode(1, as: PostgresTimestamp?.self).map { Instant($0) },
-            now: Instant(try row.decode(2, as: PostgresTimestamp.self)))
-        guard due.count > 0, due.daemons > 0, !due.hasWorked(database.limits) else { return due }
+            now: Instant(try row.decode(1, as: PostgresTimestamp.self)))
+        guard due.count > 0, due.daemons > 0 else { return due }
+        due.lastWork = try await lastWork(database)
+        guard !due.hasWorked(database.limits) else { return due }
         due.isMoving = try await isMoving(try late.decode(3), min(due.count, watched), limit, database)
         return due
+    }
+
+    /// When a daemon that is alive last recorded something of what it has in memory.
+    ///
+    /// Few of these may move, behind a service that is slow: all of them are looked at whose row says that something was
+    /// done.
+    private static func lastWork(_ database: DoctorDatabase) async throws(PostgresError) -> Instant? {
+        let row = try await database.row(
+            """
+            SELECT max(e.at) FROM (
+                SELECT s.id FROM saga.state s
+                WHERE s.owner = ANY (ARRAY(SELECT d.id FROM saga.daemon d WHERE d.lease_until >= clock_timestamp()))
+                    AND s.status <> 1
+                LIMIT 100000
+            ) o CROSS JOIN LATERAL (
+                SELECT e.at FROM saga.event e WHERE e.saga_id = o.id AND e.type BETWEEN 2 AND 16
+                ORDER BY e.sequence DESC LIMIT 1
+            ) e
+            """)
+        return try row.decode(0, as: PostgresTimestamp?.self).map { Instant($0) }
     }
 
     /// Looks a few more times at those that have been due for longest.

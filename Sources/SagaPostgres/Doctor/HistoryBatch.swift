@@ -6,6 +6,8 @@ import SagaEngine
 /// Some sagas as the tables and the views have them at one moment.
 struct HistoryBatch: Sendable {
     let sagas: [StoredHistory]
+    /// The database's clock.
+    let readAt: Instant
 
     static func read(
         _ ids: [PostgresUUID], _ database: DoctorDatabase
@@ -15,7 +17,8 @@ struct HistoryBatch: Sendable {
             PostgresStatement(
                 """
                 SELECT s.id, s.definition_id, s.key, s.status, s.paused, s.started_at, s.ended_at, s.unreadable, d.saga,
-                    k.saga_id, k.saga
+                    k.saga_id, k.saga, s.owner, s.due_at, s.waits_for,
+                    EXISTS (SELECT FROM saga.service v WHERE v.id = s.waits_for)
                 FROM saga.state s LEFT JOIN saga.definition d ON d.id = s.definition_id
                     LEFT JOIN saga.key k ON k.key = s.key
                 WHERE s.id = ANY ($1) ORDER BY s.id
@@ -37,7 +40,9 @@ struct HistoryBatch: Sendable {
                     compensation_attempts::int8, compensation_error
                 FROM saga.steps WHERE saga_id = ANY ($1)
                 """, [uuids]),
+            PostgresStatement("SELECT clock_timestamp()"),
         ])
+        guard let clock = results[4].rows.first else { throw PostgresError(.decoding, "no clock") }
         var events: [SagaID: [StoredEvent]] = [:]
         for row in results[1].rows {
             events[SagaID(try row.decode(5, as: PostgresUUID.self)), default: []].append(try StoredEvent(row: row))
@@ -50,19 +55,26 @@ struct HistoryBatch: Sendable {
         var sagas: [StoredHistory] = []
         for row in results[0].rows {
             let id = SagaID(try row.decode(0, as: PostgresUUID.self))
-            let holder = try row.decode(9, as: PostgresUUID?.self).map { SagaID($0) }
-            let entry = try row.decode(10, as: String?.self)
-            sagas.append(
-                StoredHistory(
-                    id: id, definition: try row.decode(1), key: try row.decode(2),
-                    status: try SagaStatus(code: try row.decode(3)), isPaused: try row.decode(4),
-                    startedAt: Instant(try row.decode(5, as: PostgresTimestamp.self)),
-                    endedAt: try row.decode(6, as: PostgresTimestamp?.self).map { Instant($0) },
-                    unreadable: try row.decode(7), events: events[id] ?? [], shown: views[id],
-                    saga: try row.decode(8),
-                    keyEntry: holder.flatMap { id in entry.map { StoredHistory.KeyEntry(id: id, saga: $0) } }))
+            sagas.append(try StoredHistory(row, id: id, events: events[id] ?? [], shown: views[id]))
         }
-        return HistoryBatch(sagas: sagas)
+        return HistoryBatch(sagas: sagas, readAt: Instant(try clock.decode(0, as: PostgresTimestamp.self)))
+    }
+}
+
+extension StoredHistory {
+    fileprivate init(
+        _ row: PostgresRow, id: SagaID, events: [StoredEvent], shown: ShownSaga?
+    ) throws(PostgresError) {
+        let holder = try row.decode(9, as: PostgresUUID?.self).map { SagaID($0) }
+        let entry = try row.decode(10, as: String?.self)
+        self.init(
+            id: id, definition: try row.decode(1), key: try row.decode(2), statusCode: try row.decode(3),
+            isPaused: try row.decode(4), startedAt: Instant(try row.decode(5, as: PostgresTimestamp.self)),
+            endedAt: try row.decode(6, as: PostgresTimestamp?.self).map { Instant($0) },
+            unreadable: try row.decode(7), owner: try row.decode(11),
+            dueAt: try row.decode(12, as: PostgresTimestamp?.self).map { Instant($0) },
+            waitsFor: try row.decode(13), isServiceThere: try row.decode(14), events: events, shown: shown,
+            saga: try row.decode(8), keyEntry: holder.flatMap { id in entry.map { KeyEntry(id: id, saga: $0) } })
     }
 }
 

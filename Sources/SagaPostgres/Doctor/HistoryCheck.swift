@@ -70,7 +70,18 @@ struct HistoryCheck: DoctorCheck {
         _ ids: [PostgresUUID], _ database: DoctorDatabase, _ definitions: inout [Int32: Definition?],
         _ tally: inout HistoryTally
     ) async throws(PostgresError) {
-        let batch = try await HistoryBatch.read(ids, database)
+        let batch: HistoryBatch
+        do throws(PostgresError) { batch = try await HistoryBatch.read(ids, database) } catch {
+            guard error.isOfRows else { throw error }
+            // One row that can't be read hides none of the others.
+            guard ids.count > 1 else {
+                if let id = ids.first { tally.addBroken(SagaID(id), error.message) }
+                return
+            }
+            let middle = ids.count / 2
+            try await compare(Array(ids[..<middle]), database, &definitions, &tally)
+            return try await compare(Array(ids[middle...]), database, &definitions, &tally)
+        }
         let missing = Set(batch.sagas.map(\.definition)).filter { definitions[$0] == nil }.sorted()
         for row in try await database.rows(
             "SELECT id, document FROM saga.definition WHERE id = ANY ($1)", [.int4Array(missing)])
@@ -80,9 +91,18 @@ struct HistoryCheck: DoctorCheck {
                 forKey: try row.decode(0))
         }
         for saga in batch.sagas {
-            let verdict = saga.verdict(definition: definitions[saga.definition].flatMap { $0 })
+            let verdict = saga.verdict(
+                definition: definitions[saga.definition].flatMap { $0 }, now: batch.readAt,
+                grace: database.limits.forgotten)
             tally.add(saga.id, verdict, hasEnded: saga.endedAt != nil)
             if let fault = saga.keyFault { tally.note(.keyDiffers, saga.id, fault) }
         }
+    }
+}
+
+extension PostgresError {
+    /// Whether it is about what some row holds: it can't be decoded, an expression fails on it, its page is damaged.
+    fileprivate var isOfRows: Bool {
+        kind == .decoding || ["22", "XX001", "XX002"].contains { sqlState?.hasPrefix($0) == true }
     }
 }

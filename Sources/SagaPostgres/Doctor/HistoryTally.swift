@@ -26,9 +26,24 @@ struct HistoryTally: Sendable {
         case .illegal(let text, let end):
             let advice = hasEnded ? nil : end.map { Self.ending(id, $0) }
             note(.historyIllegal, id, text, hasEnded: hasEnded, advice: advice)
-        case .stateDiffers(let text): note(.stateDiffers, id, text, hasEnded: hasEnded)
+        case .stateDiffers(let text, let repair):
+            note(.stateDiffers, id, text, hasEnded: hasEnded, advice: repair)
+        case .forgotten(let text): note(.sagasForgotten, id, text)
         case .viewDiffers(let text): note(.viewDiffers, id, text, hasEnded: hasEnded)
         }
+    }
+
+    /// Of a saga whose rows can't even be read from the database.
+    mutating func addBroken(_ id: SagaID, _ reason: String) {
+        count += 1
+        note(
+            .historyUnreadable, id, reason,
+            advice:
+                """
+                somebody wrote into the tables, or a page is damaged: SELECT * FROM saga.state WHERE id = '\(id)'; \
+                SELECT * FROM saga.event WHERE saga_id = '\(id)' ORDER BY sequence; put right what can't be, or \
+                restore it from a backup
+                """)
     }
 
     mutating func note(
@@ -40,6 +55,11 @@ struct HistoryTally: Sendable {
         if found[place].examples.count < Self.shown {
             found[place].examples.append(Example(id: id, what: what, hasEnded: hasEnded, advice: advice))
         }
+    }
+
+    /// Whether one more of that kind would be shown.
+    func wantsExample(of code: DoctorCode) -> Bool {
+        found.first { $0.code == code }.map { $0.examples.count < Self.shown } ?? true
     }
 
     /// - Parameter isCut: whether it ended before all were looked at.
@@ -65,7 +85,7 @@ struct HistoryTally: Sendable {
             return DoctorFinding(
                 code, .error,
                 "\(Self.claim(code, kind.count))\(Self.isOfSagas(code) ? " of \(count)" : "") (\(scope)): \(first.id): \(first.what)",
-                advice: first.advice ?? Self.advice(code, first),
+                advice: first.advice ?? Self.advice(code, kind.examples),
                 data: [
                     "checked": .int(count), "deep": .bool(isDeep), "count": .int(kind.count),
                     "sagas": .array(
@@ -84,6 +104,7 @@ struct HistoryTally: Sendable {
         case .historyUnreadable: "this program can't read the history of \(sagas)"
         case .historyIllegal: "events that can't follow one another are in the history of \(sagas)"
         case .stateDiffers: "the row differs from the events for \(sagas)"
+        case .sagasForgotten: "no daemon looks at \(sagas) any more, or not in time"
         case .stateMissing: "\(sagas) \(count == 1 ? "has" : "have") events and no row in saga.state: nobody runs it"
         case .keyDangling: "\(DoctorText.count(count, "key leads", "keys lead")) to a saga that isn't there"
         case .keyDiffers: "saga.key and the row differ for \(sagas)"
@@ -101,7 +122,8 @@ struct HistoryTally: Sendable {
         """
     }
 
-    private static func advice(_ code: DoctorCode, _ example: Example) -> String {
+    private static func advice(_ code: DoctorCode, _ examples: [Example]) -> String {
+        guard let example = examples.first else { return "" }
         let id = example.id
         let settled = "it has ended, so nothing acts on it any more, and it goes with its day (saga prune)"
         return switch code {
@@ -116,6 +138,11 @@ struct HistoryTally: Sendable {
                 + (example.hasEnded
                     ? "see whether what it did is right; \(settled)"
                     : "see what it did, put that right by hand and run saga terminate \(id) --reason TEXT")
+        case .sagasForgotten:
+            """
+            somebody wrote into the tables; as the schema's owner: UPDATE saga.state SET due_at = now() WHERE owner IS \
+            NULL AND id IN (\(examples.map { "'\($0.id)'" }.joined(separator: ", ")));
+            """
         case .stateMissing:
             """
             somebody deleted the row: restore it from a backup; what the saga did until then: SELECT * FROM saga.event \

@@ -10,7 +10,10 @@ enum HistoryVerdict: Sendable, Hashable {
     case unreadable(String)
     /// Events follow one another as no decision has them; `end` is how they end the saga, if they do.
     case illegal(String, end: SagaStatus?)
-    case stateDiffers(String)
+    /// `repair` sets the row as the events have it, where that is known.
+    case stateDiffers(String, repair: String? = nil)
+    /// No daemon looks at it, or not when it should.
+    case forgotten(String)
     case viewDiffers(String)
 }
 
@@ -20,12 +23,18 @@ struct StoredHistory: Sendable {
     /// Its definition's number.
     let definition: Int32
     let key: String?
-    let status: SagaStatus
+    let statusCode: Int16
     let isPaused: Bool
     let startedAt: Instant
     let endedAt: Instant?
     /// Why a daemon set it aside.
     let unreadable: String?
+    /// The number of the daemon that has it in memory.
+    let owner: Int32?
+    let dueAt: Instant?
+    /// The number of the service that it waits for, and whether there is one.
+    let waitsFor: Int32?
+    let isServiceThere: Bool
     let events: [StoredEvent]
     /// nil when the view doesn't have it.
     let shown: ShownSaga?
@@ -45,7 +54,8 @@ struct ShownSaga: Sendable, Hashable {
     var saga: String
     var version: String
     var key: String?
-    var status: String
+    /// nil for a code that is none.
+    var status: String?
     var isPaused: Bool
     var input: [UInt8]?
     var output: [UInt8]?
@@ -73,29 +83,78 @@ struct ShownStep: Sendable, Hashable {
 extension StoredHistory {
     /// Compares row and views with the fold of the events.
     ///
-    /// - Parameter definition: nil when this program can't read it.
-    func verdict(definition: Definition?) -> HistoryVerdict {
+    /// - Parameters:
+    ///   - definition: nil when this program can't read it.
+    ///   - grace: how much later than its events say it may be due.
+    func verdict(definition: Definition?, now: Instant, grace: TimeSpan) -> HistoryVerdict {
         if let hole { return .hole(hole) }
-        guard let definition else {
-            return unreadable == nil ? .unreadable("its definition can't be read") : .sound
-        }
+        guard let definition else { return unfolded("its definition can't be read") }
         var history: [RecordedEvent] = []
         history.reserveCapacity(events.count)
         do throws(EventCodecError) {
             for event in events { history.append(try EventCodec.decode(event, definition: definition)) }
         } catch {
-            // One that a daemon set aside is told of as such.
-            return unreadable == nil ? .unreadable(error.message) : .sound
+            return unfolded(error.message)
         }
         guard let state = SagaState(folding: history, id: id, key: key, definition: definition) else {
-            return unreadable == nil ? .unreadable("its events don't begin with a SagaStarted") : .sound
+            return unfolded("its events don't begin with a SagaStarted")
+        }
+        if status == nil {
+            let text = "its row's status is \(statusCode), which is none; its events say \(state.status.name)"
+            return .stateDiffers(text, repair: repair(state.status))
         }
         if unreadable == nil, let fault = HistoryOrder.fault(of: history, id: id, definition: definition) {
             return .illegal(fault, end: state.status.isEnded ? state.status : nil)
         }
         if let difference = rowDifference(state, history, definition) { return .stateDiffers(difference) }
+        if let late = neglect(state, definition, now: now, grace: grace) { return .forgotten(late) }
         if let difference = viewDifference(state, definition) { return .viewDiffers(difference) }
         return .sound
+    }
+
+    /// nil for a code that is none.
+    var status: SagaStatus? { SagaStatus(rawValue: statusCode) }
+
+    /// Of a history that can't be folded. One that a daemon set aside is told of as such.
+    private func unfolded(_ reason: String) -> HistoryVerdict {
+        if status == nil { return .stateDiffers("its row's status is \(statusCode), which is none, and \(reason)") }
+        return unreadable == nil ? .unreadable(reason) : .sound
+    }
+
+    /// What gives the row the status that its events have, and what goes with it.
+    private func repair(_ folded: SagaStatus) -> String {
+        let isOver = folded.isEnded
+        let end =
+            switch (isOver, endedAt) {
+            case (true, nil):
+                """
+                , ended_at = (SELECT max(at) FROM saga.event WHERE saga_id = '\(id)' AND type IN (14, 15, 22)), \
+                owner = NULL, due_at = NULL
+                """
+            case (false, .some): ", ended_at = NULL, due_at = now()"
+            default: ""
+            }
+        let next = unreadable != nil && !isOver ? " then saga retry \(id)" : ""
+        return """
+            somebody wrote into the tables; as the schema's owner: UPDATE saga.state SET status = \
+            \(folded.rawValue)\(end) WHERE id = '\(id)';\(next)
+            """
+    }
+
+    /// Why no daemon will look at it when it should; nil for one that is looked at, or that waits for a person.
+    private func neglect(_ state: SagaState, _ definition: Definition, now: Instant, grace: TimeSpan) -> String? {
+        guard endedAt == nil, owner == nil, !state.status.isEnded else { return nil }
+        guard let dueAt else { return "nobody owns it, and it is never due" }
+        guard dueAt > now + grace, unreadable == nil else { return nil }
+        if let waitsFor { return isServiceThere ? nil : "it waits for service \(waitsFor), which isn't there" }
+        let next = state.nextDue(in: definition)
+        // Calls whose daemon is gone are looked into at once, and what isn't held by a person goes on by itself.
+        let isHeld = state.isPaused || state.status == .stuck
+        if state.callsInFlight.isEmpty, next == nil, isHeld { return nil }
+        let wanted = state.callsInFlight.isEmpty ? next ?? now : now
+        guard dueAt > max(wanted, now) + grace else { return nil }
+        let due = dueAt == .distantFuture ? "it is never due" : "it is due at \(dueAt.text)"
+        return "\(due), and its events have something to do \(wanted <= now ? "now" : "at \(wanted.text)")"
     }
 
     /// How the row's key and `saga.key` differ, so that a repeated start isn't known again; nil when they agree.
@@ -120,7 +179,7 @@ extension StoredHistory {
     ) -> String? {
         // A row that a daemon set aside keeps the status that it had.
         if unreadable == nil, status != state.status, status != statusLeftByDaemons(history, definition) {
-            return "its row is \(status.name), its events say \(state.status.name)"
+            return "its row is \(status?.name ?? ""), its events say \(state.status.name)"
         }
         return Difference.first([
             ("paused", isPaused == state.isPaused), ("started_at", startedAt == state.startedAt),
@@ -142,7 +201,7 @@ extension StoredHistory {
         let hasNUL = events.contains { $0.data.map(Difference.mayHoldNUL) ?? false }
         if let column = Difference.first([
             ("saga", shown.saga == document.saga), ("version", shown.version == document.version),
-            ("key", shown.key == document.key), ("status", shown.status == status.name),
+            ("key", shown.key == document.key), ("status", shown.status == status?.name),
             ("paused", shown.isPaused == document.isPaused),
             // SQL has no NUL: the views show another character there.
             ("input", hasNUL || Difference.isSame(shown.input, document.input)),

@@ -56,7 +56,7 @@ struct ReplicationCheck: DoctorCheck {
                     not checked: needs pg_read_all_stats to see how \
                     \(DoctorText.count(facts.standbys.count, "standby", "standbys")) keep up
                     """,
-                    advice: "GRANT pg_monitor TO \(DoctorText.identifier(facts.role));")
+                    advice: "GRANT pg_monitor TO \(DoctorText.identifier(facts.role));", isByRights: true)
             ]
         }
         var findings: [DoctorFinding] = []

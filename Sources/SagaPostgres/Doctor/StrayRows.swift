@@ -63,17 +63,57 @@ enum StrayRows {
                     tally.note(
                         .keyDiffers, id, "saga.key has the key \(key) for it, and its row has \(own ?? "none")")
                 } else {
-                    tally.note(.keyDangling, id, "the key \(key)", advice: advice(key))
+                    try await noteDangling(key, id, database, &tally)
                 }
             }
             if keys.count < size { return }
         }
     }
 
-    private static func advice(_ key: String) -> String {
+    /// What to do depends on what else there is; beyond the examples it isn't asked for.
+    private static func noteDangling(
+        _ key: String, _ id: SagaID, _ database: DoctorDatabase, _ tally: inout HistoryTally
+    ) async throws(PostgresError) {
+        let name = "the key \(key)"
+        guard tally.wantsExample(of: .keyDangling) else { return tally.note(.keyDangling, id, name) }
+        let row = try await database.row(
+            """
+            SELECT (SELECT s.id FROM saga.state s WHERE s.key = $1 ORDER BY s.id LIMIT 1),
+                EXISTS (SELECT FROM saga.event e WHERE e.saga_id = $2)
+            """, [.text(key), .uuid(id.uuid)])
+        if let holder = try row.decode(0, as: PostgresUUID?.self) {
+            let other = SagaID(holder)
+            let text = "\(name), and saga \(other) has it in its row"
+            return tally.note(.keyDangling, id, text, advice: leading(key, to: other))
+        }
+        if try row.decode(1) {
+            return tally.note(
+                .keyDangling, id, "\(name), and the saga's events are there", advice: restoring(key, id))
+        }
+        tally.note(.keyDangling, id, name, advice: freeing(key))
+    }
+
+    private static func leading(_ key: String, to id: SagaID) -> String {
         """
-        a start with that key is answered with a saga that never runs: restore the saga from a backup, or let the key \
-        be used anew, as the schema's owner: DELETE FROM saga.key WHERE key = \(DoctorText.literal(key));
+        somebody wrote into the tables; don't delete the key, or a start with it runs a second time; as the schema's \
+        owner: UPDATE saga.key SET saga_id = '\(id)' WHERE key = \(DoctorText.literal(key));
+        """
+    }
+
+    private static func restoring(_ key: String, _ id: SagaID) -> String {
+        """
+        don't delete the key: a start with it would do again what the events tell was done. Restore the row from a \
+        backup, or, as the schema's owner, with the id in saga.definition of what it ran on for DEFINITION: INSERT INTO \
+        saga.state (id, started_at, due_at, definition_id, status, key) SELECT saga_id, at, now(), DEFINITION, 2, \
+        \(DoctorText.literal(key)) FROM saga.event WHERE saga_id = '\(id)' AND sequence = 1;
+        """
+    }
+
+    private static func freeing(_ key: String) -> String {
+        """
+        a start with that key is answered with a saga that never runs: restore the saga from a backup, or, where what it \
+        may have done is known not to matter, let the key be used anew, as the schema's owner: DELETE FROM saga.key \
+        WHERE key = \(DoctorText.literal(key));
         """
     }
 }

@@ -23,6 +23,8 @@ struct TablesCheck: DoctorCheck {
         var tables: [Table]
         var vacuum: DeadRows
         var invalidIndexes: [String] = []
+        /// What keeps the tables whole and isn't there.
+        var lost: [TableRules.Lost] = []
         /// The database's age in transactions, and in multixacts.
         var age: Int64 = 0
         var multixactAge: Int64 = 0
@@ -30,6 +32,9 @@ struct TablesCheck: DoctorCheck {
         /// The database's clock.
         var now: Instant
     }
+
+    /// Whether the schema is of this program's version, so that what must be there is known.
+    var isOurs = true
 
     func findings(in database: DoctorDatabase) async throws(PostgresError) -> [DoctorFinding] {
         let results = try await database.read([
@@ -78,6 +83,7 @@ struct TablesCheck: DoctorCheck {
                     since: try row.decode(6, as: PostgresTimestamp?.self).map { Instant($0) }))
         }
         for row in results[1].rows { facts.invalidIndexes.append(try row.decode(0)) }
+        if isOurs { facts.lost = try await TableRules.lost(database) }
         return Self.judge(facts, limits: database.limits)
     }
 
@@ -101,7 +107,7 @@ struct TablesCheck: DoctorCheck {
                     advice: "REINDEX INDEX CONCURRENTLY saga.\(DoctorText.identifier(index));",
                     data: ["index": .string(index)]))
         }
-        findings += wraparound(facts, limits)
+        findings += TableRules.findings(facts.lost) + wraparound(facts, limits)
         guard findings.isEmpty else { return findings }
         let bytes = facts.tables.reduce(Int64(0)) { $0.addingReportingOverflow($1.bytes).partialValue }
         return [

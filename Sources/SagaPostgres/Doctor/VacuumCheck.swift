@@ -171,7 +171,7 @@ struct VacuumCheck: DoctorCheck {
                     \(DoctorText.count(facts.hidden, "session")) of other roles
                     """,
                     advice: "GRANT pg_monitor TO \(DoctorText.identifier(facts.role));",
-                    data: ["hidden": .int(facts.hidden)]))
+                    data: ["hidden": .int(facts.hidden)], isByRights: true))
         }
         guard findings.isEmpty else { return findings }
         return [DoctorFinding(.vacuum, .ok, "nothing holds it back")]

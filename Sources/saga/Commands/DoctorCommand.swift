@@ -12,13 +12,13 @@ struct DoctorCommand: AsyncParsableCommand {
         discussion: """
             Reads only, and may be run at any time by any role; what the role may not see is told as not checked. \
             saga_reader with pg_monitor sees all. Exits with 1 if there is any error, with --strict also if there is \
-            any warning. docs/operations.md has every finding by its code.
+            any warning or anything that couldn't be looked at but for pg_monitor. docs/operations.md has every finding by its code.
             """
     )
 
     @Flag(help: "Compare every saga with its events, not just a sample.")
     var deep = false
-    @Flag(help: "Exit with 1 for warnings too.")
+    @Flag(help: "Exit with 1 for warnings too, and for what couldn't be looked at.")
     var strict = false
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var format: FormatOptions
@@ -40,7 +40,8 @@ struct DoctorCommand: AsyncParsableCommand {
             Output.lines(DoctorReportText(report: report, terminal: .output).lines)
         }
         if let cut = report.cut { throw failure(cut.reason, interruption) }
-        if report.errors > 0 || strict && report.warnings > 0 { throw ExitCode(ExitStatus.refused) }
+        let isStrictlyBad = report.warnings > 0 || report.isBlind
+        if report.errors > 0 || strict && isStrictlyBad { throw ExitCode(ExitStatus.refused) }
     }
 
     /// Examines until a signal comes; what was found by then is kept.

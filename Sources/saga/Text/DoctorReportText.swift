@@ -17,8 +17,9 @@ struct DoctorReportText {
         let counts = [(report.errors, "error"), (report.warnings, "warning")]
             .filter { $0.0 > 0 }
             .map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
-        let problems = counts.isEmpty ? "no problems found" : counts.joined(separator: ", ")
-        let counted = report.skipped == 0 ? problems : "\(problems), \(report.skipped) not checked"
+        let skipped = report.skipped == 0 ? [] : ["\(report.skipped) not checked"]
+        let fine = skipped.isEmpty ? "no problems found" : "no problems in what was looked at"
+        let counted = ((counts.isEmpty ? [fine] : counts) + skipped).joined(separator: ", ")
         guard let cut = report.cut else { return counted }
         let missing = cut.missing.map(\.rawValue).joined(separator: ", ")
         return "cut off: \(counted) so far; not looked at, or not to the end: \(missing)"
