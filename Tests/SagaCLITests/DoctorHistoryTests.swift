@@ -131,7 +131,7 @@ import Testing
                     found == [
                         """
                         error history-unreadable: this program can't read the history of 1 saga of 7 (\(scope)): \
-                        \(ids[1]): column "at" is null -> somebody wrote into the tables, or a page is damaged: SELECT * \
+                        \(ids[1]): column "at" is null -> somebody wrote into the tables: SELECT * \
                         FROM saga.state WHERE id = '\(ids[1])'; SELECT * FROM saga.event WHERE saga_id = '\(ids[1])' \
                         ORDER BY sequence; put right what can't be, or restore it from a backup
                         """,

@@ -101,8 +101,6 @@ struct HistoryCheck: DoctorCheck {
 }
 
 extension PostgresError {
-    /// Whether it is about what some row holds: it can't be decoded, an expression fails on it, its page is damaged.
-    fileprivate var isOfRows: Bool {
-        kind == .decoding || ["22", "XX001", "XX002"].contains { sqlState?.hasPrefix($0) == true }
-    }
+    /// Whether it is about what some row holds: it can't be decoded, or an expression fails on it.
+    fileprivate var isOfRows: Bool { kind == .decoding || sqlState?.hasPrefix("22") == true }
 }

@@ -40,7 +40,7 @@ struct HistoryTally: Sendable {
             .historyUnreadable, id, reason,
             advice:
                 """
-                somebody wrote into the tables, or a page is damaged: SELECT * FROM saga.state WHERE id = '\(id)'; \
+                somebody wrote into the tables: SELECT * FROM saga.state WHERE id = '\(id)'; \
                 SELECT * FROM saga.event WHERE saga_id = '\(id)' ORDER BY sequence; put right what can't be, or \
                 restore it from a backup
                 """)
