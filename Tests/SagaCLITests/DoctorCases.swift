@@ -302,7 +302,7 @@ extension DoctorChecksTests {
         Case(
             "a backlog behind a slow service, most of it in memory",
             """
-            SELECT saga.start('order', '{}'::text) FROM generate_series(1, 302);
+            SELECT saga.start('order', '{}'::text) FROM generate_series(1, 4200);
             UPDATE saga.state SET owner = 1, due_at = NULL, status = 2;
             UPDATE saga.state SET owner = NULL, due_at = now() - interval '1 hour', status = 1
                 WHERE id = (SELECT min(id::text)::uuid FROM saga.state);

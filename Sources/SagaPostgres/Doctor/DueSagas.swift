@@ -56,15 +56,13 @@ struct DueSagas: Sendable, Hashable {
 
     /// When a daemon that is alive last recorded something of what it has in memory.
     ///
-    /// Few of these may move, behind a service that is slow: all of them are looked at whose row says that something was
-    /// done.
+    /// Few of these may move, behind a service that is slow: all of them are looked at.
     private static func lastWork(_ database: DoctorDatabase) async throws(PostgresError) -> Instant? {
         let row = try await database.row(
             """
             SELECT max(e.at) FROM (
                 SELECT s.id FROM saga.state s
                 WHERE s.owner = ANY (ARRAY(SELECT d.id FROM saga.daemon d WHERE d.lease_until >= clock_timestamp()))
-                    AND s.status <> 1
                 LIMIT 100000
             ) o CROSS JOIN LATERAL (
                 SELECT e.at FROM saga.event e WHERE e.saga_id = o.id AND e.type BETWEEN 2 AND 16
