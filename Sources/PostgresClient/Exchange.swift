@@ -277,10 +277,7 @@ struct Exchange: ~Copyable {
 
     private func givenUp(_ cancellation: Cancellation) -> PostgresError {
         let reason = cancellation.kind == .timeout ? "not done within the timeout" : "cancelled by the task"
-        return PostgresError(
-            .connectionLost,
-            "\(reason), and no answer to the cancel request within 1 s: the outcome is unknown"
-        )
+        return PostgresError(.connectionLost, "\(reason), and no answer to the cancel request within 1 s")
     }
 }
 
