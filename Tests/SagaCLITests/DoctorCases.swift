@@ -441,6 +441,43 @@ extension DoctorChecksTests {
             is ID, pending -> see what it waits for: saga status ID
             """),
         Case(
+            "a definition that was deleted",
+            """
+            SELECT saga.start('order', '{}'::text) FROM generate_series(1, 2);
+            ALTER TABLE saga.definition DISABLE TRIGGER USER; DELETE FROM saga.current_definition;
+            DELETE FROM saga.definition; ALTER TABLE saga.definition ENABLE TRIGGER USER
+            """,
+            """
+            error definition-missing: saga.definition has no row 1, and 2 sagas on it haven't ended, such as ID -> \
+            somebody deleted it: restore that row of saga.definition, with its id, from a backup
+            """,
+            """
+            error history-unreadable: this program can't read the history of 2 sagas of 2 (all of them): ID: its \
+            definition, 1 in saga.definition, isn't there -> restore that row of saga.definition, with its id, from a \
+            backup
+            """),
+        Case(
+            "a definition that was changed",
+            """
+            SELECT saga.start('order', '{}'::text);
+            INSERT INTO saga.event (saga_id, sequence, at, type, data)
+                SELECT id, 2, now(), 2, '{"step": "reserve", "attempt": 1}' FROM saga.state;
+            UPDATE saga.state SET status = 2; ALTER TABLE saga.definition DISABLE TRIGGER USER;
+            UPDATE saga.definition SET document = replace(document::text, '"reserve"', '"take"')::json;
+            ALTER TABLE saga.definition ENABLE TRIGGER USER
+            """,
+            """
+            error definition-changed: somebody changed the definition order VERSION (1 in saga.definition): its text \
+            isn't what its digest is of, and sagas that ran on the one run on the other -> stop the daemons and put its \
+            document back, from a backup or the file that was applied: the trigger definition_immutable has to be \
+            switched off for it and on again
+            """,
+            """
+            error history-unreadable: this program can't read the history of 1 saga of 1 (all of them): ID: its \
+            definition, 1 in saga.definition, was changed -> restore that row of saga.definition, with its id, from a \
+            backup
+            """),
+        Case(
             "a definition of a later version",
             """
             SELECT saga.apply_definition('later', decode(repeat('ab', 32), 'hex'),

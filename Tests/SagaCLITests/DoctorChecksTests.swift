@@ -31,6 +31,7 @@ import Testing
             let found = try await fixture.problems().map {
                 $0.replacing(#/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/#, with: "ID")
                     .replacing(#/\d{4}-\d\d-\d\d/#, with: "DAY")
+                    .replacing(#/order [0-9a-f]{12}/#, with: "order VERSION")
                     .replacing(#/and \d+ other tables/#, with: "and N other tables")
                     .replacing(#/(calls wait: ).*?( -> )/#) { "\($0.output.1)REASON\($0.output.2)" }
             }

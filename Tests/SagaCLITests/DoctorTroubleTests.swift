@@ -67,6 +67,7 @@ import Testing
                         """,
                         "skipped tables: not checked: waited 300 ms for a lock of process N",
                         "skipped daemons: \(wait)", "skipped sagas: \(wait)", "skipped services: \(wait)",
+                        "skipped definitions: \(wait)",
                         "skipped partitions: \(wait)", "skipped history: \(wait)",
                     ])
             }

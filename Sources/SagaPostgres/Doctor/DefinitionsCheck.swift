@@ -18,19 +18,24 @@ struct DefinitionsCheck: DoctorCheck {
 
     func findings(in database: DoctorDatabase) async throws(PostgresError) -> [DoctorFinding] {
         var unreadable: [Unreadable] = []
+        var damaged: [DoctorFinding] = []
         var count = 0
         var last: Int32 = .min
         while true {
             let rows = try await database.rows(
                 """
                 SELECT d.id, d.saga, left(encode(d.digest, 'hex'), 12), d.document,
-                    EXISTS (SELECT FROM saga.current_definition c WHERE c.definition_id = d.id)
+                    EXISTS (SELECT FROM saga.current_definition c WHERE c.definition_id = d.id), d.digest
                 FROM saga.definition d WHERE d.id > $1 ORDER BY d.id LIMIT 50
                 """, [.int4(last)])
             for row in rows {
                 last = try row.decode(0)
                 count += 1
-                if DefinitionParser.parse(try row.decode(3, as: [UInt8].self), checks: .stored).definition != nil {
+                let document = try row.decode(3, as: [UInt8].self)
+                if let definition = DefinitionParser.parse(document, checks: .stored).definition {
+                    if definition.digest.bytes != (try row.decode(5, as: [UInt8].self)) {
+                        damaged.append(Self.changed(last, try row.decode(1), try row.decode(2)))
+                    }
                     continue
                 }
                 let live = try await database.row(
@@ -45,7 +50,51 @@ struct DefinitionsCheck: DoctorCheck {
             }
             if rows.count < 50 { break }
         }
-        return Self.judge(unreadable, count: count)
+        damaged += try await Self.missing(database)
+        let findings = Self.judge(unreadable, count: count)
+        return damaged.isEmpty ? findings : damaged + findings.filter { $0.severity != .ok }
+    }
+
+    private static func changed(_ id: Int32, _ saga: String, _ version: String) -> DoctorFinding {
+        DoctorFinding(
+            .definitionChanged, .error,
+            """
+            somebody changed the definition \(saga) \(version) (\(id) in saga.definition): its text isn't what its \
+            digest is of, and sagas that ran on the one run on the other
+            """,
+            advice:
+                """
+                stop the daemons and put its document back, from a backup or the file that was applied: the trigger \
+                definition_immutable has to be switched off for it and on again
+                """,
+            data: ["definition": .int(Int(id)), "saga": .string(saga), "version": .string(version)])
+    }
+
+    /// Those that sagas which haven't ended run on, and that aren't there.
+    private static func missing(_ database: DoctorDatabase) async throws(PostgresError) -> [DoctorFinding] {
+        var findings: [DoctorFinding] = []
+        for row in try await database.rows(
+            """
+            SELECT s.definition_id, count(*), min(s.id::text) FROM saga.state s
+            WHERE (s.owner IS NOT NULL OR s.due_at IS NOT NULL)
+                AND NOT EXISTS (SELECT FROM saga.definition d WHERE d.id = s.definition_id)
+            GROUP BY s.definition_id ORDER BY s.definition_id
+            """)
+        {
+            let id = try row.decode(0, as: Int32.self)
+            let count = try row.decode(1, as: Int.self)
+            let example = try row.decode(2, as: String.self)
+            findings.append(
+                DoctorFinding(
+                    .definitionMissing, .error,
+                    """
+                    saga.definition has no row \(id), and \(DoctorText.count(count, "saga")) on it \
+                    \(count == 1 ? "hasn't" : "haven't") ended, such as \(example)
+                    """,
+                    advice: "somebody deleted it: restore that row of saga.definition, with its id, from a backup",
+                    data: ["definition": .int(Int(id)), "unfinished": .int(count), "example": .string(example)]))
+        }
+        return findings
     }
 
     static func judge(_ unreadable: [Unreadable], count: Int) -> [DoctorFinding] {

@@ -73,6 +73,8 @@ public enum DoctorCode: String, Sendable, Hashable, CaseIterable {
     case serviceUnreadable = "service-unreadable"
     case alertsWaiting = "alerts-waiting"
     case definitionUnreadable = "definition-unreadable"
+    case definitionChanged = "definition-changed"
+    case definitionMissing = "definition-missing"
     // Partitions
     case partitionPinned = "partition-pinned"
     case partitionMissing = "partition-missing"

@@ -29,7 +29,7 @@ struct HistoryCheck: DoctorCheck {
     }
 
     private func look(_ database: DoctorDatabase, _ tally: inout HistoryTally) async throws(PostgresError) {
-        var definitions: [Int32: Definition?] = [:]
+        var (definitions, changed): ([Int32: Definition?], Set<Int32>) = ([:], [])
         guard !isDeep else {
             var last = PostgresUUID(high: 0, low: 0)
             while true {
@@ -40,7 +40,7 @@ struct HistoryCheck: DoctorCheck {
                 try await StrayRows.findEvents(after: last, through: end, database, &tally)
                 if ids.isEmpty { break }
                 last = end
-                try await compare(ids, database, &definitions, &tally)
+                try await compare(ids, database, &definitions, &changed, &tally)
             }
             return try await StrayRows.findKeys(database, &tally)
         }
@@ -53,7 +53,7 @@ struct HistoryCheck: DoctorCheck {
         var start = 0
         while start < ids.count {
             let end = min(ids.count, start + max(1, database.limits.batch))
-            try await compare(Array(ids[start..<end]), database, &definitions, &tally)
+            try await compare(Array(ids[start..<end]), database, &definitions, &changed, &tally)
             start = end
         }
     }
@@ -68,7 +68,7 @@ struct HistoryCheck: DoctorCheck {
 
     private func compare(
         _ ids: [PostgresUUID], _ database: DoctorDatabase, _ definitions: inout [Int32: Definition?],
-        _ tally: inout HistoryTally
+        _ changed: inout Set<Int32>, _ tally: inout HistoryTally
     ) async throws(PostgresError) {
         let batch: HistoryBatch
         do throws(PostgresError) { batch = try await HistoryBatch.read(ids, database) } catch {
@@ -79,22 +79,27 @@ struct HistoryCheck: DoctorCheck {
                 return
             }
             let middle = ids.count / 2
-            try await compare(Array(ids[..<middle]), database, &definitions, &tally)
-            return try await compare(Array(ids[middle...]), database, &definitions, &tally)
+            try await compare(Array(ids[..<middle]), database, &definitions, &changed, &tally)
+            return try await compare(Array(ids[middle...]), database, &definitions, &changed, &tally)
         }
         let missing = Set(batch.sagas.map(\.definition)).filter { definitions[$0] == nil }.sorted()
         for row in try await database.rows(
-            "SELECT id, document FROM saga.definition WHERE id = ANY ($1)", [.int4Array(missing)])
+            "SELECT id, document, digest FROM saga.definition WHERE id = ANY ($1)", [.int4Array(missing)])
         {
-            definitions.updateValue(
-                DefinitionParser.parse(try row.decode(1, as: [UInt8].self), checks: .stored).definition,
-                forKey: try row.decode(0))
+            let definition = DefinitionParser.parse(try row.decode(1, as: [UInt8].self), checks: .stored).definition
+            let id = try row.decode(0, as: Int32.self)
+            definitions.updateValue(definition, forKey: id)
+            if let definition, definition.digest.bytes != (try row.decode(2, as: [UInt8].self)) { changed.insert(id) }
         }
         for saga in batch.sagas {
             let verdict = saga.verdict(
                 definition: definitions[saga.definition].flatMap { $0 }, now: batch.readAt,
                 grace: database.limits.forgotten)
-            tally.add(saga.id, verdict, hasEnded: saga.endedAt != nil)
+            if case .unreadable = verdict, saga.saga == nil || changed.contains(saga.definition) {
+                tally.addLost(saga.id, definition: saga.definition, isThere: saga.saga != nil)
+            } else {
+                tally.add(saga.id, verdict, hasEnded: saga.endedAt != nil)
+            }
             if let fault = saga.keyFault { tally.note(.keyDiffers, saga.id, fault) }
         }
     }

@@ -46,6 +46,15 @@ struct HistoryTally: Sendable {
                 """)
     }
 
+    /// Of a saga whose definition was deleted or changed, as `DefinitionsCheck` tells of those that matter.
+    mutating func addLost(_ id: SagaID, definition: Int32, isThere: Bool) {
+        count += 1
+        let what = isThere ? "was changed" : "isn't there"
+        note(
+            .historyUnreadable, id, "its definition, \(definition) in saga.definition, \(what)",
+            advice: "restore that row of saga.definition, with its id, from a backup")
+    }
+
     mutating func note(
         _ code: DoctorCode, _ id: SagaID, _ what: String, hasEnded: Bool = false, advice: String? = nil
     ) {
