@@ -1,8 +1,9 @@
 import JSON
 import PostgresClient
 
-/// What keeps the tables whole: keys and indexes, triggers, the constraint that no saga is forgotten, the partition that
-/// takes what no other does. Somebody can drop each of them, and all goes on, until it matters.
+/// What keeps the tables whole: keys and indexes, triggers, a constraint, the default partition.
+///
+/// Somebody can drop each of them, and all goes on, until it matters.
 enum TableRules {
     /// One that isn't there, or is switched off.
     struct Lost: Sendable, Hashable {
