@@ -1439,8 +1439,8 @@ COMMENT ON FUNCTION saga.parse_json(p_what text, p_text text, p_maximum_bytes in
 CREATE FUNCTION saga.partitions() RETURNS TABLE(partition text, first_id uuid, end_id uuid)
     LANGUAGE sql STABLE
     AS $$
-    SELECT substr(c.relname, 7), (regexp_match(b.text, 'FROM \(''([0-9a-f-]{36})''\)'))[1]::uuid,
-        (regexp_match(b.text, 'TO \(''([0-9a-f-]{36})''\)'))[1]::uuid
+    SELECT substr(c.relname, 7), (regexp_match(b.text, 'FROM [(]''([0-9a-f-]{36})''[)]'))[1]::uuid,
+        (regexp_match(b.text, 'TO [(]''([0-9a-f-]{36})''[)]'))[1]::uuid
     FROM pg_catalog.pg_inherits i
     JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
     CROSS JOIN pg_get_expr(c.relpartbound, c.oid) AS b (text)

@@ -35,6 +35,17 @@ ALTER TABLE saga.key DROP CONSTRAINT key_length, DROP CONSTRAINT key_no_control_
 COMMENT ON COLUMN saga.event.sequence IS '1, 2, 3 and so on within the saga, without gaps: what else is never read.';
 COMMENT ON COLUMN saga.event.cause IS 'The sequence of the earlier event of this saga that led to this one.';
 
+-- Without backslashes, which mean something else where standard_conforming_strings is off.
+CREATE OR REPLACE FUNCTION saga.partitions() RETURNS TABLE (partition text, first_id uuid, end_id uuid)
+LANGUAGE sql STABLE AS $$
+    SELECT substr(c.relname, 7), (regexp_match(b.text, 'FROM [(]''([0-9a-f-]{36})''[)]'))[1]::uuid,
+        (regexp_match(b.text, 'TO [(]''([0-9a-f-]{36})''[)]'))[1]::uuid
+    FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+    CROSS JOIN pg_get_expr(c.relpartbound, c.oid) AS b (text)
+    WHERE i.inhparent = 'saga.state'::regclass
+$$;
+
 CREATE FUNCTION saga.write_aimed(name text, arguments text, result text, body text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
