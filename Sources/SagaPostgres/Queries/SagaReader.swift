@@ -30,13 +30,6 @@ extension StoredEvent {
         )
     }
 
-
-    static func all(_ rows: [PostgresRow]) throws(PostgresError) -> [StoredEvent] {
-        var events: [StoredEvent] = []
-        events.reserveCapacity(rows.count)
-        for row in rows { events.append(try StoredEvent(row: row)) }
-        return events
-    }
 }
 
 /// The events of one saga as its rows have them.
