@@ -313,10 +313,11 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM saga.refuse_unknown(append_operator_event.id);
     END IF;
-    SELECT max(e.sequence) INTO v_last FROM saga.event e WHERE e.saga_id = append_operator_event.id;
+    -- One that has lost its events can still be ended.
+    SELECT coalesce(max(e.sequence), 0) INTO v_last FROM saga.event e WHERE e.saga_id = append_operator_event.id;
     -- Larger than the last is as wrong as smaller: it would leave a gap that no fold gets over. A completed saga takes
-    -- the wish to undo it and nothing else; no other saga takes that.
-    IF (CASE WHEN type = 23 THEN v_status <> 5 ELSE v_status >= 5 END)
+    -- the wish to undo it and nothing else; no other saga takes that. A status that is none ends nothing.
+    IF (CASE WHEN type = 23 THEN v_status <> 5 ELSE v_status BETWEEN 5 AND 7 END)
         OR v_last IS DISTINCT FROM expected_sequence THEN
         RETURN false;
     END IF;
@@ -333,9 +334,12 @@ BEGIN
     ELSIF append_operator_event.type = 23 THEN
         UPDATE saga.state s SET status = 3, ended_at = NULL, due_at = v_at WHERE s.id = append_operator_event.id;
     ELSE
+        -- A person has read the saga, whatever its row's status: with one that is none no daemon would take it up.
         UPDATE saga.state s
             SET due_at = v_at,
-                paused = CASE append_operator_event.type WHEN 18 THEN true WHEN 19 THEN false ELSE s.paused END
+                paused = CASE append_operator_event.type WHEN 18 THEN true WHEN 19 THEN false ELSE s.paused END,
+                status = CASE WHEN s.status BETWEEN 1 AND 7 THEN s.status ELSE 4 END,
+                ended_at = CASE WHEN s.status BETWEEN 1 AND 7 THEN s.ended_at END
             WHERE s.id = append_operator_event.id;
     END IF;
     RETURN true;

@@ -57,13 +57,17 @@ extension SagaEngine {
             if let runner = runners[id] { reload(runner) } else { missing.append(id) }
         }
         if missing.isEmpty { return }
-        let stored: [StoredSaga]
-        do throws(StoreError) { stored = try await store.load(missing, ownedBy: lease) } catch {
+        let loaded: LoadedSagas
+        do throws(StoreError) { loaded = try await store.load(missing, ownedBy: lease) } catch {
             guard case .refused(let reason) = error, missing.count == 1 else { throw error }
             return await setAside(missing[0], reason, lease: lease)
         }
+        for saga in loaded.unreadable {
+            guard incarnation == self.incarnation else { return }
+            if runners[saga.id] == nil { await setAside(saga.id, saga.reason, lease: lease) }
+        }
         guard incarnation == self.incarnation else { return }
-        for saga in stored where runners[saga.id] == nil {
+        for saga in loaded.readable where runners[saga.id] == nil {
             try await takeUp(saga, lease: lease, incarnation: incarnation)
         }
     }
@@ -135,17 +139,27 @@ extension SagaEngine {
     private func reloadNow(_ runner: SagaRunner, incarnation: Int) async {
         while incarnation == self.incarnation, runners[runner.id] === runner {
             do throws(StoreError) {
-                let stored = try await store.load([runner.id], ownedBy: lease)
+                let loaded = try await store.load([runner.id], ownedBy: lease)
                 guard incarnation == self.incarnation, runners[runner.id] === runner else { return }
                 runner.isCommitting = false
-                guard let saga = stored.first else { return endedFromOutside(runner) }
+                if let fault = loaded.unreadable.first { return await giveUp(runner, fault.reason) }
+                guard let saga = loaded.readable.first else { return endedFromOutside(runner) }
                 try adopt(saga, runner)
                 return
             } catch {
+                if case .refused(let reason) = error, incarnation == self.incarnation, runners[runner.id] === runner {
+                    return await giveUp(runner, reason)
+                }
                 handle(error, doing: "reloading a saga")
                 await clock.sleep(until: clock.now() + 200_000)
             }
         }
+    }
+
+    /// It can be read no more: it leaves memory and waits for a person.
+    private func giveUp(_ runner: SagaRunner, _ reason: String) async {
+        forget(runner)
+        if let lease { await setAside(runner.id, reason, lease: lease) }
     }
 
     /// The saga is this daemon's no more: a person has ended it. Answers that wait to be recorded came too late.

@@ -31,10 +31,10 @@ public protocol SagaStore: ServiceStore {
     /// or couldn't be set aside, comes back with the next claim.
     func reclaim(_ lease: Lease, except known: [SagaID: Int]) async throws(StoreError)
 
-    /// Sagas with all their events, in the order of `ids`; those that aren't there are left out.
+    /// Sagas with all their events; those that aren't there are left out. One that can't be read holds up no other.
     ///
     /// - Parameter owner: leaves out those that this lease doesn't own; nil takes all.
-    func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> [StoredSaga]
+    func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> LoadedSagas
 
     /// The definition of this number; nil when there is none.
     func definition(_ id: DefinitionID) async throws(StoreError) -> [UInt8]?
@@ -58,7 +58,7 @@ extension SagaStore {
     }
 
     /// Sagas with all their events, whoever owns them.
-    public func load(_ ids: [SagaID]) async throws(StoreError) -> [StoredSaga] {
+    public func load(_ ids: [SagaID]) async throws(StoreError) -> LoadedSagas {
         try await load(ids, ownedBy: nil)
     }
 }
@@ -107,6 +107,30 @@ public struct ReadBack: Sendable, Hashable {
     public init(wasCommitted: Bool, lease: Lease) {
         self.wasCommitted = wasCommitted
         self.lease = lease
+    }
+}
+
+/// What loading sagas gives, both in the order in which they were asked for.
+public struct LoadedSagas: Sendable, Hashable {
+    public let readable: [StoredSaga]
+    /// Whose row or events hold what no program writes.
+    public let unreadable: [UnreadableSaga]
+
+    public init(readable: [StoredSaga], unreadable: [UnreadableSaga] = []) {
+        self.readable = readable
+        self.unreadable = unreadable
+    }
+}
+
+/// A saga that can't be loaded, however often one tries.
+public struct UnreadableSaga: Sendable, Hashable {
+    public let id: SagaID
+    /// In words for a person.
+    public let reason: String
+
+    public init(id: SagaID, reason: String) {
+        self.id = id
+        self.reason = reason
     }
 }
 

@@ -42,6 +42,7 @@ public actor InMemoryStore: SagaStore {
     private var doubts = 0
     private var doubtfulHappen = false
     private var refused: Set<SagaID> = []
+    private var damages: [SagaID: String] = [:]
     private var held: Set<SagaID> = []
     private var heldCommits: [CheckedContinuation<Void, Never>] = []
     private var holdsReadBacks = false
@@ -155,6 +156,12 @@ public actor InMemoryStore: SagaStore {
     /// Whatever is appended to this saga is refused, as content that no trying again mends.
     public func refuse(_ saga: SagaID) { refused.insert(saga) }
 
+    /// This saga's row can't be read from now on. One that a daemon has in memory is looked at again.
+    public func damage(_ saga: SagaID, reason: String) {
+        damages[saga] = reason
+        if rows[saga]?.endedAt == nil { rows[saga]?.dueAt = clock() }
+    }
+
     /// A commit with this saga waits until `releaseCommits`, as on a row that somebody has locked.
     public func holdCommits(of saga: SagaID) { held.insert(saga) }
 
@@ -257,14 +264,21 @@ public actor InMemoryStore: SagaStore {
         }
     }
 
-    public func load(_ ids: [SagaID], ownedBy owner: Lease?) throws(StoreError) -> [StoredSaga] {
+    public func load(_ ids: [SagaID], ownedBy owner: Lease?) throws(StoreError) -> LoadedSagas {
         try failIfAsked()
-        return ids.compactMap { id in
-            if let owner, rows[id]?.owner != owner.daemon { return nil }
-            return rows[id].map {
-                StoredSaga(id: id, key: $0.key, definition: $0.definition, status: $0.status, events: $0.events)
+        var readable: [StoredSaga] = []
+        var unreadable: [UnreadableSaga] = []
+        for id in ids {
+            guard let row = rows[id], owner == nil || row.owner == owner?.daemon else { continue }
+            if let reason = damages[id] {
+                unreadable.append(UnreadableSaga(id: id, reason: reason))
+            } else {
+                readable.append(
+                    StoredSaga(
+                        id: id, key: row.key, definition: row.definition, status: row.status, events: row.events))
             }
         }
+        return LoadedSagas(readable: readable, unreadable: unreadable)
     }
 
     public func definition(_ id: DefinitionID) throws(StoreError) -> [UInt8]? {

@@ -105,7 +105,7 @@ actor SimulatedStore: SagaStore {
         return try await store.claim(lease, limit: limit, ownLimit: ownLimit)
     }
 
-    func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> [StoredSaga] {
+    func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> LoadedSagas {
         try await live()
         return try await store.load(ids, ownedBy: owner)
     }

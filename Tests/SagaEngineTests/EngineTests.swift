@@ -281,6 +281,48 @@ private let busy = Answer.failed(.init(error: "Busy", message: "busy", isRetryab
         await run
     }
 
+    @Test func aRowThatCantBeReadIsSetAsideAmongOthers() async throws {
+        let harness = await EngineHarness(list(["a"]))
+        var bad: [SagaID] = []
+        var good: [SagaID] = []
+        for _ in 0..<3 {
+            bad.append(await harness.store.start(harness.definitionID))
+            good.append(await harness.store.start(harness.definitionID))
+        }
+        for saga in bad { await harness.store.damage(saga, reason: "its row has the status 8, which is none") }
+        let engine = harness.engine(ScriptedInvoker { _ in done })
+        async let run: Void = engine.run()
+        for saga in good { try await harness.wait(for: saga, "completed") { $0.status == .completed } }
+        for saga in bad {
+            await harness.wait("set aside") { await harness.store.row(saga)?.unreadable != nil }
+            #expect(await harness.store.row(saga)?.unreadable == "its row has the status 8, which is none")
+            #expect(await harness.store.row(saga)?.owner == nil)
+        }
+        await engine.drain()
+        await run
+    }
+
+    @Test func aSagaInMemoryWhoseRowCantBeReadAnyMoreIsSetAside() async throws {
+        let harness = await EngineHarness(list(["a"]))
+        let store = harness.store
+        let saga = await store.start(harness.definitionID)
+        let engine = harness.engine(
+            ScriptedInvoker { _ in
+                while await store.row(saga)?.unreadable == nil { await Task.yield() }
+                return done
+            })
+        async let run: Void = engine.run()
+        await harness.wait("calling") { await engine.load.calls == 1 }
+        await store.damage(saga, reason: "its row has the status 8, which is none")
+        await harness.wait("set aside") { await store.row(saga)?.unreadable != nil }
+        #expect(await store.row(saga)?.owner == nil)
+        // The answer comes too late for it.
+        await harness.wait("forgotten") { await engine.load == (0, 0) }
+        #expect(await harness.types(saga) == ["SagaStarted", "StepStarted"])
+        await engine.drain()
+        await run
+    }
+
     @Test(arguments: [true, false]) func aCommitInDoubtIsReadBack(happened: Bool) async throws {
         let harness = await EngineHarness(list(["a", "b"]))
         let invoker = ScriptedInvoker { _ in done }

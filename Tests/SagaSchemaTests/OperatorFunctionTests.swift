@@ -56,6 +56,56 @@ import Testing
         }
     }
 
+    /// No daemon takes it up and its own status ends nothing, so a person must be able to.
+    @Test(arguments: [0, 8]) func terminateEndsASagaWhoseStatusIsNone(status: Int) async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order")
+            let id = try await fixture.start("order")
+            try await fixture.pool.execute(script: "UPDATE saga.state SET status = \(status)")
+
+            #expect(try await fixture.value(append(id, after: 1, 22, "{}")) == "true")
+            #expect(
+                try await fixture.rows("SELECT status, owner, due_at, ended_at IS NULL FROM saga.state")
+                    == ["7|-|-|false"])
+        }
+    }
+
+    /// What a person has read can be carried on: the row is made one that daemons take up.
+    @Test(arguments: [0, 8]) func retryGivesASagaAStatusWhoseOwnIsNone(status: Int) async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order")
+            let id = try await fixture.start("order")
+            try await fixture.pool.execute(script: "UPDATE saga.state SET status = \(status), due_at = 'infinity'")
+
+            #expect(try await fixture.value(append(id, after: 1, 21, "{}")) == "true")
+            #expect(
+                try await fixture.rows(
+                    "SELECT status, owner, ended_at, due_at = at FROM saga.state JOIN saga.event ON sequence = 2")
+                    == ["4|-|-|true"])
+        }
+    }
+
+    @Test func terminateEndsASagaWithoutEvents() async throws {
+        try await SchemaFixture.run { fixture async throws in
+            try await fixture.define("order")
+            try await fixture.makeDay("2020-01-01")
+            let id = try await fixture.oldSaga("2020-01-01T08:00:00Z", endedAt: nil)
+            try await fixture.pool.execute(
+                script: """
+                    SET LOCAL session_replication_role = replica;
+                    DELETE FROM saga.event WHERE saga_id = '\(id)'
+                    """)
+            let retention = "SELECT partition, unended FROM saga.retention('1 s') WHERE sagas > 0"
+            #expect(try await fixture.rows(retention) == ["20200101|1"])
+
+            #expect(try await fixture.value(append(id, after: 1, 22, "{}")) == "false")
+            #expect(try await fixture.value(append(id, after: 0, 22, "{}")) == "true")
+            #expect(try await fixture.rows("SELECT status FROM saga.state WHERE id = '\(id)'") == ["7"])
+            #expect(try await fixture.rows("SELECT sequence, type FROM saga.event WHERE saga_id = '\(id)'") == ["1|22"])
+            #expect(try await fixture.rows(retention) == ["20200101|0"])
+        }
+    }
+
     @Test func compensateOpensACompletedSaga() async throws {
         let fixture = try await SchemaFixture.shared.value
         let name = SchemaFixture.newName()

@@ -94,7 +94,7 @@ private func append(
         #expect(try await !store.hasDueSagas(lease))
         #expect(try await store.claim(lease, limit: 10) == [])
         let missing = SagaID(high: 1, low: 2)
-        let loaded = try await store.load([second, missing, first])
+        let loaded = try await store.load([second, missing, first]).readable
         #expect(loaded.map(\.id) == [second, first])
         #expect(loaded.map(\.key) == [nil, "k-1"])
         #expect(loaded.map(\.status) == [.pending, .pending])
@@ -150,7 +150,7 @@ private func append(
             event(2), StoredEvent(sequence: 3, cause: nil, type: 15, at: Instant(microseconds: 5), data: nil),
         ]
         #expect(try await test.store.commit([append(saga, events, .keep)], under: lease) == [])
-        let loaded = try await test.store.load([saga])
+        let loaded = try await test.store.load([saga]).readable
         #expect(Array(loaded[0].events.dropFirst()) == events)
         #expect(loaded[0].status == .running)
         #expect(try await test.owner(saga) == lease.daemon)
@@ -166,7 +166,7 @@ private func append(
         #expect(try await test.appendFromOutside(.sagaPaused, to: changed))
         let batch = [append(changed, [event(2), event(3)], .keep), append(free, [event(2)], .keep)]
         #expect(try await test.store.commit(batch, under: lease) == [changed])
-        let loaded = try await test.store.load([free, changed])
+        let loaded = try await test.store.load([free, changed]).readable
         #expect(loaded[0].events.map(\.type) == [1, 2])
         #expect(loaded[1].events.map(\.type) == [1, EventType.sagaPaused.rawValue])
         #expect(loaded[1].status == .pending)
@@ -317,7 +317,7 @@ private func append(
         await #expect(throws: StoreError.leaseLost) { try await test.store.leave(zombie) }
         await #expect(throws: StoreError.leaseLost) { try await test.store.readBack([], under: zombie) }
         await #expect(throws: StoreError.leaseLost) { try await test.store.setAside(saga, reason: "x", under: zombie) }
-        #expect(try await test.store.load([saga])[0].events.count == 1)
+        #expect(try await test.store.load([saga]).readable[0].events.count == 1)
         await test.close()
     }
 

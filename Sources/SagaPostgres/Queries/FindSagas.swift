@@ -117,12 +117,14 @@ extension SagaReader {
                         SELECT s.id FROM saga.state s WHERE \(conditions.text) ORDER BY s.id \(order.rawValue)
                         LIMIT \(max(0, size))
                     ), shown AS MATERIALIZED (
-                        SELECT v.id, v.saga, v.key, v.status, v.failure FROM candidate c JOIN saga.sagas v ON v.id = c.id
+                        SELECT v.id, v.saga, v.key, \(ShownColumns.status) AS status, \(ShownColumns.step) AS step,
+                            \(ShownColumns.error) AS error
+                        FROM candidate c JOIN saga.sagas v ON v.id = c.id
                     )
-                    SELECT c.count, c.first, c.last, m.id, m.saga, m.key, m.status, m.failure ->> 'step', m.failure ->> 'error'
+                    SELECT c.count, c.first, c.last, m.id, m.saga, m.key, m.status, m.step, m.error
                     FROM (SELECT count(*), min(id::text) AS first, max(id::text) AS last FROM candidate) c
-                    LEFT JOIN shown m ON (\(step)::text IS NULL OR m.failure ->> 'step' = \(step))
-                        AND (\(error)::text IS NULL OR m.failure ->> 'error' = \(error))
+                    LEFT JOIN shown m ON (\(step)::text IS NULL OR m.step = \(step))
+                        AND (\(error)::text IS NULL OR m.error = \(error))
                     ORDER BY m.id \(order.rawValue)
                     """,
                     parameters)

@@ -15,8 +15,9 @@ extension SagaReader {
             [
                 PostgresStatement(
                     """
-                    SELECT v.id, v.saga, v.version, v.key, v.status, v.paused, v.input, v.output, v.failure ->> 'step',
-                        v.failure ->> 'error', v.failure ->> 'message', v.started_at, v.ended_at
+                    SELECT v.id, v.saga, v.version, v.key, \(ShownColumns.status), v.paused, v.input, v.output,
+                        \(ShownColumns.step), \(ShownColumns.error), v.failure ->> 'message', v.started_at, v.ended_at,
+                        CASE WHEN v.status IS NULL THEN s.status END
                     FROM saga.state s JOIN saga.sagas v ON v.id = s.id
                     WHERE \(conditions.text)
                     ORDER BY s.id DESC
@@ -42,7 +43,8 @@ extension SagaReader {
         }
         let error: String? = try row.decode(9)
         let step: String? = try row.decode(8)
-        let message: String? = try row.decode(10)
+        var message: String? = try row.decode(10)
+        if let code = try row.decode(13, as: Int16?.self) { message = SagaStatus.fault(ofCode: code) }
         return StatusDocument(
             id: SagaID(try row.decode(0, as: PostgresUUID.self)),
             saga: try row.decode(1),

@@ -25,6 +25,9 @@ extension SagaReader {
             timeout: timeout
         )
         guard let row = results[0].rows.first else { return nil }
+        let code: Int16 = try row.decode(5)
+        let status = SagaStatus(rawValue: code)
+        let history = try StoredEvents(results[1].rows)
         return SagaRecord(
             id: id,
             saga: try row.decode(0),
@@ -32,12 +35,14 @@ extension SagaReader {
             document: try row.decode(2),
             key: try row.decode(3),
             correlationID: try row.decode(4),
-            status: try SagaStatus(code: try row.decode(5)),
+            status: status ?? .stuck,
             isPaused: try row.decode(6),
             startedAt: Instant(try row.decode(7, as: PostgresTimestamp.self)),
             endedAt: try row.decode(8, as: PostgresTimestamp?.self).map(Instant.init),
-            unreadable: try row.decode(9),
-            events: try StoredEvent.all(results[1].rows),
+            unreadable: try row.decode(9) ?? (status == nil ? SagaStatus.fault(ofCode: code) : nil),
+            events: history.events,
+            fault: history.fault,
+            lastSequence: history.lastSequence,
             readAt: Instant(try row.decode(10, as: PostgresTimestamp.self))
         )
     }

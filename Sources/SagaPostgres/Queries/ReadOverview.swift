@@ -9,14 +9,14 @@ extension SagaReader {
             [
                 PostgresStatement(
                     """
-                    SELECT CASE WHEN unreadable IS NULL OR ended_at IS NOT NULL THEN status ELSE 4::smallint END,
-                        count(*)
-                    FROM saga.state GROUP BY 1
+                    SELECT CASE WHEN (s.unreadable IS NULL OR s.ended_at IS NOT NULL) AND \(ShownColumns.hasStatus)
+                        THEN s.status ELSE 4::smallint END, count(*)
+                    FROM saga.state s GROUP BY 1
                     """
                 ),
                 PostgresStatement(
                     """
-                    SELECT v.saga, v.failure ->> 'step', v.failure ->> 'error', count(*), min(coalesce(
+                    SELECT v.saga, \(ShownColumns.step), \(ShownColumns.error), count(*), min(coalesce(
                         (SELECT max(e.at) FROM saga.event e WHERE e.saga_id = v.id AND e.type = 16), v.started_at)),
                         CASE WHEN count(*) = 1 THEN min(v.id::text) END
                     FROM saga.state s JOIN saga.sagas v ON v.id = s.id

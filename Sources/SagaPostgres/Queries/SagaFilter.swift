@@ -87,7 +87,7 @@ struct SagaConditions {
         conditions.append(condition.replacing("$", with: "$\(parameters.count)"))
     }
 
-    /// A saga that was set aside is shown stuck, whatever its row says.
+    /// A saga that was set aside, or will be since its row has no status, is shown stuck.
     private mutating func addStatuses(_ statuses: [SagaStatus]) {
         guard !statuses.isEmpty else { return }
         if !statuses.contains(where: \.isEnded) { conditions.append(Self.isLive) }
@@ -98,7 +98,8 @@ struct SagaConditions {
         }
         add(
             statuses.contains(.stuck)
-                ? "(s.status = ANY ($) AND \(live) OR \(aside))" : "s.status = ANY ($) AND \(live)",
+                ? "(s.status = ANY ($) AND \(live) OR \(aside) OR NOT \(ShownColumns.hasStatus))"
+                : "s.status = ANY ($) AND \(live)",
             .int2Array(statuses.map(\.rawValue)))
     }
 

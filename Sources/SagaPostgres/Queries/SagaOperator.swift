@@ -83,8 +83,14 @@ public struct SagaOperator: Sendable {
         }
         switch reading {
         case .readable(let state, let definition):
-            // A daemon of another version set it aside: taking it up again is all that a retry asks for.
+            // Set aside by a daemon of another version, or for its row alone: taking it up again is all that a retry
+            // asks for.
             if record.unreadable != nil, command == .retry { return .append(stored(.retried(act), record, definition)) }
+            if record.unreadable != nil, state.status.isEnded, command != .compensate {
+                throw .refused(
+                    "the saga has ended, its events say: \(state.status.name); saga retry has a daemon write that on its row"
+                )
+            }
             switch state.result(of: command, by: act, in: definition) {
             case .event(let event): return .append(stored(event, record, definition))
             case .alreadySo(let reason): return .alreadySo(reason)
@@ -101,7 +107,7 @@ public struct SagaOperator: Sendable {
 
     private func stored(_ event: Event, _ record: SagaRecord, _ definition: Definition) -> StoredEvent {
         let recorded = RecordedEvent(
-            sequence: (record.events.last?.sequence ?? 0) + 1,
+            sequence: record.lastSequence + 1,
             cause: nil,
             at: record.readAt,
             event: event
@@ -116,7 +122,7 @@ public struct SagaOperator: Sendable {
         writer.field("reason", act.reason)
         writer.endObject()
         return StoredEvent(
-            sequence: (record.events.last?.sequence ?? 0) + 1,
+            sequence: record.lastSequence + 1,
             cause: nil,
             type: EventType.sagaTerminated.rawValue,
             at: record.readAt,

@@ -30,11 +30,31 @@ extension StoredEvent {
         )
     }
 
-    static func all(_ rows: [PostgresRow]) throws(PostgresError) -> [StoredEvent] {
-        var events: [StoredEvent] = []
+}
+
+/// The events of one saga as its rows have them.
+struct StoredEvents {
+    /// Those that can be decoded.
+    private(set) var events: [StoredEvent] = []
+    /// Why the first of the others can't be.
+    private(set) var fault: String?
+    /// The highest of all.
+    private(set) var lastSequence = 0
+
+    init() {}
+
+    init(_ rows: [PostgresRow]) throws(PostgresError) {
         events.reserveCapacity(rows.count)
-        for row in rows { events.append(try StoredEvent(row: row)) }
-        return events
+        for row in rows { try take(row) }
+    }
+
+    /// - Parameter row: the columns of an event before all others.
+    mutating func take(_ row: PostgresRow) throws(PostgresError) {
+        let sequence = Int(try row.decode(0, as: Int32.self))
+        lastSequence = max(lastSequence, sequence)
+        do throws(PostgresError) { events.append(try StoredEvent(row: row)) } catch {
+            fault = fault ?? "event \(sequence) can't be decoded: \(error.message)"
+        }
     }
 }
 
@@ -46,4 +66,7 @@ extension SagaStatus {
         }
         self = status
     }
+
+    /// Why a saga can't be read whose row has a status that is none.
+    static func fault(ofCode code: Int16) -> String { "its row has the status \(code), which is none" }
 }

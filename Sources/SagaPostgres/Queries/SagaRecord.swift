@@ -14,14 +14,19 @@ public struct SagaRecord: Sendable {
     public let key: String?
     /// What the starter gave; nil stands for the saga's id.
     public let correlationID: String?
-    /// The status on the row.
+    /// The status on the row; stuck when that is none.
     public let status: SagaStatus
     public let isPaused: Bool
     public let startedAt: Instant
     public let endedAt: Instant?
-    /// Why a daemon set it aside; nil for all others.
+    /// Why a daemon set it aside, or will; nil for all others.
     public let unreadable: String?
+    /// Those that can be decoded.
     public let events: [StoredEvent]
+    /// Why one of the events can't be decoded.
+    let fault: String?
+    /// The highest of all events; 0 without any.
+    let lastSequence: Int
     /// The database's clock when this was read.
     public let readAt: Instant
 
@@ -37,15 +42,20 @@ public struct SagaRecord: Sendable {
         guard let definition = DefinitionParser.parse(document, checks: .stored).definition else {
             return .unreadable("this program can't read the definition \(saga) \(version)")
         }
+        if let fault { return .unreadable(fault) }
         var history: [RecordedEvent] = []
         history.reserveCapacity(events.count)
         do throws(EventCodecError) {
-            for event in events { history.append(try EventCodec.decode(event, definition: definition)) }
+            for (index, event) in events.enumerated() {
+                guard event.sequence == index + 1 else { return .unreadable("event \(index + 1) is missing") }
+                history.append(try EventCodec.decode(event, definition: definition))
+            }
         } catch {
             return .unreadable(error.message)
         }
         guard let state = SagaState(folding: history, id: id, key: key, definition: definition) else {
-            return .unreadable("its events don't begin with a SagaStarted")
+            return .unreadable(
+                events.isEmpty ? "its events are gone" : "its events don't begin with a SagaStarted")
         }
         return .readable(state, definition)
     }

@@ -3,7 +3,7 @@ import SagaCore
 import SagaEngine
 
 extension PostgresStore {
-    public func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> [StoredSaga] {
+    public func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> LoadedSagas {
         do throws(PostgresError) {
             let uuids = PostgresValue.uuidArray(ids.map(\.uuid))
             // The rows first: events that come between the two are seen, and a row never claims more than its events.
@@ -16,36 +16,38 @@ extension PostgresStore {
                         """, [uuids, .int4(owner?.daemon)]),
                     PostgresStatement(
                         """
-                        SELECT saga_id, sequence, cause, type, at, data FROM saga.event
+                        SELECT \(StoredEvent.columns), saga_id FROM saga.event
                         WHERE saga_id = ANY ($1) ORDER BY saga_id, sequence
                         """, [uuids]),
                 ], timeout: timeout)
-            var events: [SagaID: [StoredEvent]] = [:]
+            var events: [SagaID: StoredEvents] = [:]
             for row in results[1].rows {
-                events[SagaID(try row.decode(0, as: PostgresUUID.self)), default: []].append(try storedEvent(row))
+                try events[SagaID(row.decode(5, as: PostgresUUID.self)), default: StoredEvents()].take(row)
             }
             var sagas: [SagaID: StoredSaga] = [:]
+            var faults: [SagaID: String] = [:]
             for row in results[0].rows {
                 let id = SagaID(try row.decode(0, as: PostgresUUID.self))
-                guard let status = SagaStatus(rawValue: try row.decode(3)) else {
-                    throw PostgresError(.decoding, "saga \(id) has a status that is none")
+                let own = events[id] ?? StoredEvents()
+                let code: Int16 = try row.decode(3)
+                guard let status = SagaStatus(rawValue: code), own.fault == nil else {
+                    faults[id] = own.fault ?? SagaStatus.fault(ofCode: code)
+                    continue
                 }
-                sagas[id] = StoredSaga(
-                    id: id, key: try row.decode(1), definition: DefinitionID(try row.decode(2)), status: status,
-                    events: events[id] ?? [])
+                do throws(PostgresError) {
+                    sagas[id] = StoredSaga(
+                        id: id, key: try row.decode(1), definition: DefinitionID(try row.decode(2)), status: status,
+                        events: own.events)
+                } catch {
+                    faults[id] = "its row can't be decoded: \(error.message)"
+                }
             }
-            return ids.compactMap { sagas[$0] }
+            return LoadedSagas(
+                readable: ids.compactMap { sagas[$0] },
+                unreadable: ids.compactMap { id in faults[id].map { UnreadableSaga(id: id, reason: $0) } })
         } catch {
             throw StoreError(error)
         }
-    }
-
-    private func storedEvent(_ row: PostgresRow) throws(PostgresError) -> StoredEvent {
-        StoredEvent(
-            sequence: Int(try row.decode(1, as: Int32.self)),
-            cause: try row.decode(2, as: Int32?.self).map { Int($0) },
-            type: try row.decode(3), at: Instant(try row.decode(4, as: PostgresTimestamp.self)),
-            data: try row.decode(5, as: [UInt8]?.self))
     }
 
     public func definition(_ id: DefinitionID) async throws(StoreError) -> [UInt8]? {

@@ -122,7 +122,7 @@ actor FleetStore: SagaStore {
         try comeBack()
     }
 
-    func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> [StoredSaga] {
+    func load(_ ids: [SagaID], ownedBy owner: Lease?) async throws(StoreError) -> LoadedSagas {
         try await travel()
         return try await store.load(ids, ownedBy: owner)
     }
