@@ -379,69 +379,8 @@ END
 $$;
 
 -- Work is looked for in all partitions by plans that seem dear and take microseconds: compiling them takes far longer.
-ALTER FUNCTION saga.claim(integer, bigint, bigint) SET jit = off;
-ALTER FUNCTION saga.claim_waiting(integer, integer, bigint, boolean) SET jit = off;
 ALTER FUNCTION saga.awaited_services() SET jit = off;
 ALTER FUNCTION saga.wait_for_work(integer, interval, interval) SET jit = off;
-
-CREATE OR REPLACE FUNCTION saga.aim_probe(at timestamptz DEFAULT clock_timestamp()) RETURNS void LANGUAGE plpgsql
-AS $outer$
-DECLARE
-    v_near text[] := ARRAY(
-        SELECT format('saga.%I', 'state_' || p.partition) FROM saga.partitions() p
-        WHERE p.end_id > saga.id_floor(at - interval '1 hour')
-            AND (p.first_id IS NULL OR p.first_id < saga.id_floor(at + interval '2 hours'))
-        ORDER BY p.end_id DESC);
-    v_own text;
-    v_free text;
-    v_body text;
-BEGIN
-    IF cardinality(v_near) = 0 OR EXISTS (SELECT FROM saga.state_default) THEN
-        v_near := v_near || 'saga.state_default'::text;
-    END IF;
-    SELECT string_agg(format('EXISTS (SELECT FROM %s s WHERE s.owner = daemon AND s.due_at <= v_now)', n.name),
-            E'\n        OR ' ORDER BY n.place),
-        string_agg(format('EXISTS (SELECT FROM %s s WHERE s.owner IS NULL AND s.due_at <= v_now)', n.name),
-            E'\n            OR ' ORDER BY n.place)
-        INTO v_own, v_free FROM unnest(v_near) WITH ORDINALITY AS n (name, place);
-    v_body := format($body$
-DECLARE
-    v_now timestamptz := clock_timestamp();
-    v_end constant timestamptz := v_now + up_to;
-    v_seconds constant double precision := extract(epoch FROM every);
-BEGIN
-    IF wide AND (EXISTS (SELECT FROM saga.state s WHERE s.owner = daemon AND s.due_at <= v_now)
-        OR EXISTS (SELECT FROM saga.state s WHERE s.owner IS NULL AND s.due_at <= v_now)) THEN
-        RETURN true;
-    END IF;
-    -- What was appended to a saga that a daemon runs may wait for the next call.
-    IF %1$s THEN
-        RETURN true;
-    END IF;
-    LOOP
-        IF %2$s THEN
-            RETURN true;
-        END IF;
-        IF v_now >= v_end THEN
-            RETURN false;
-        END IF;
-        PERFORM pg_sleep(v_seconds);
-        v_now := clock_timestamp();
-    END LOOP;
-END
-$body$, v_own, v_free);
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_proc
-        WHERE pronamespace = 'saga'::regnamespace AND proname = 'wait_for_work' AND pronargs = 4 AND prosrc = v_body
-            AND proconfig @> ARRAY['jit=off']) THEN
-        EXECUTE format('CREATE OR REPLACE FUNCTION saga.wait_for_work('
-            'daemon integer, every interval, up_to interval, wide boolean) RETURNS boolean LANGUAGE plpgsql VOLATILE '
-            'SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan '
-            'SET jit = off AS %L', v_body);
-    END IF;
-END
-$outer$;
-
-SELECT saga.aim_probe();
 
 -- What retention has dropped is told apart from what never was.
 
