@@ -26,6 +26,8 @@ public struct PostgresStore: SagaStore {
 
 /// When to look for work in the partitions of all days, not only in those that sagas start in now: to open fifty costs
 /// as much as fifty looks into one.
+///
+/// The process's own clock paces these looks and decides nothing: what is due goes by the database's.
 final class WideLooks: Sendable {
     private struct State {
         var last: ContinuousClock.Instant?

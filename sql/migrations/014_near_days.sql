@@ -1,5 +1,5 @@
--- What every saga passes through costs what it must: rules that are stated elsewhere leave the two busiest tables, and
--- work is looked for in the partitions of about now, in those of other days once a second.
+-- What every saga passes through costs what it must: rules that are stated elsewhere leave the tables that a start writes
+-- to, and work is looked for in the partitions of about now, in those of other days once a second.
 
 -- Readers lock views before tables, daemons events before states: nobody is waited for longer than it takes to find one.
 DO $$

@@ -12,7 +12,8 @@ struct DoctorCommand: AsyncParsableCommand {
         discussion: """
             Reads only, and may be run at any time by any role; what the role may not see is told as not checked. \
             saga_reader with pg_monitor sees all. Exits with 1 if there is any error, with --strict also if there is \
-            any warning or anything that couldn't be looked at but for pg_monitor. docs/operations.md has every finding by its code.
+            any warning or anything that couldn't be looked at, but for what only pg_monitor may see. docs/operations.md \
+            has every finding by its code.
             """
     )
 
