@@ -3,8 +3,9 @@ import SagaCore
 import SagaEngine
 
 extension PostgresStore {
-    /// Long enough that asking costs the daemon next to nothing, short enough that no log of slow statements fills up.
-    private static let longestWait = TimeSpan.milliseconds(200)
+    /// Long enough that asking costs the daemon next to nothing; short enough that no log of slow statements fills up, and
+    /// that who changes partitions, and waits 100 to 200 ms for their locks, gets them.
+    private static let longestWait = TimeSpan.milliseconds(100)
 
     /// The server does the waiting. Nothing is locked or written, and no transaction lasts.
     public func waitForDueSagas(
